@@ -1,0 +1,530 @@
+//! The client: what rank 0's closure is given.
+
+use super::{
+    arena::{Arena, Label, Node},
+    delayed::{Call, Delayed, StreamHandle, Targets, take},
+    future::Future,
+    mailbox::{Mailbox, Ticket},
+    plan::{self, Want},
+    rank::RankEvent,
+};
+use crate::error::{Error, Result};
+use crate::graph::TaskFunction;
+use crate::notice;
+use crate::random::{Key, KeyError, KeyRegistry, Seed};
+use crate::scheduler::Event;
+use crate::task::{
+    Args, CollectionId, FnRef, GraphId, NodeId, Outcome, PassId, Place, Record,
+    pipeline::{Fallible, Finish, KeySpec, Plain},
+};
+use crate::wire::Value;
+use std::{
+    collections::HashMap,
+    fmt::Display,
+    panic::Location,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+};
+
+/// The way to the ranks: builds lazy tasks and maps, runs them, and brings their results.
+///
+/// [`run`](crate::run) gives one to rank 0's closure. A reference to it may be shared between threads of the
+/// closure; streams without an explicit key are numbered in the order of the calls, so work that asks for
+/// them should be made by one thread.
+#[derive(Debug)]
+pub struct Client {
+    pub(super) core: Arc<Core>,
+}
+
+/// What all handles of a client share.
+#[derive(Debug)]
+pub(super) struct Core {
+    /// Tells the handles of one run from those of another.
+    pub(super) id: u64,
+    pub(super) world: World,
+    arena: Mutex<Arena>,
+    events: crossbeam_channel::Sender<RankEvent>,
+    pub(super) mailbox: Arc<Mailbox>,
+    counters: Counters,
+    keys: Mutex<Keys>,
+    large_values: Mutex<HashMap<(String, usize, u64), u32>>,
+    warned_of_large_values: AtomicBool,
+}
+
+/// The ranks and the seed of the run.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) ranks: u32,
+    /// The ranks that compute.
+    pub(crate) workers: Vec<u32>,
+    pub(crate) threads: usize,
+    pub(crate) scheduler: crate::config::Scheduler,
+    pub(crate) seed: Seed,
+    /// Nobody has chosen the seed, so the user should be told it.
+    pub(crate) fresh_seed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    graphs: AtomicU32,
+    passes: AtomicU32,
+    collections: AtomicU32,
+    locals: AtomicU32,
+    watchers: AtomicU32,
+}
+
+/// Which streams have been given away.
+#[derive(Debug, Default)]
+struct Keys {
+    calls: u32,
+    registry: KeyRegistry,
+    /// How many consumers are in the middle of results in the order of their arrival.
+    unordered: usize,
+    told_seed: bool,
+}
+
+/// A value of this size that goes with several tasks is worth a word.
+const LARGE: usize = 1 << 20;
+
+impl Client {
+    pub(super) fn new(
+        world: World,
+        events: crossbeam_channel::Sender<RankEvent>,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
+        static RUNS: AtomicU32 = AtomicU32::new(1);
+        let core = Core {
+            id: u64::from(RUNS.fetch_add(1, Relaxed)),
+            world,
+            arena: Mutex::default(),
+            events,
+            mailbox,
+            counters: Counters::default(),
+            keys: Mutex::default(),
+            large_values: Mutex::default(),
+            warned_of_large_values: AtomicBool::new(false),
+        };
+        Client { core: Arc::new(core) }
+    }
+
+    /// The number of ranks.
+    #[must_use]
+    pub fn ranks(&self) -> usize {
+        self.core.world.ranks as usize
+    }
+
+    /// The number of compute threads of all ranks together.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.core.world.threads
+    }
+
+    /// Where tasks run.
+    #[must_use]
+    pub fn scheduler(&self) -> crate::config::Scheduler {
+        self.core.world.scheduler
+    }
+
+    /// The seed of the run.
+    #[must_use]
+    pub fn seed(&self) -> &Seed {
+        &self.core.world.seed
+    }
+
+    /// A task that will call `function` with `args`, a tuple of values and handles (see
+    /// [`Arg`](crate::Arg)).
+    ///
+    /// `function` is a plain function or a closure that captures nothing: it travels as an address. The
+    /// macro [`delayed!`](crate::delayed) writes a call of a function as it would be written without it.
+    ///
+    /// ```
+    /// use serried::prelude::*;
+    ///
+    /// serried::run(|client| {
+    ///     let x = client.delayed(|(a, b)| a + b, (1, 2));
+    ///     let y = client.delayed(|(x, k): (i64, i64)| x * k, (x, 10));
+    ///     assert_eq!(client.compute(&y)?, 30);
+    ///     serried::Result::Ok(())
+    /// })?;
+    /// # serried::Result::Ok(())
+    /// ```
+    ///
+    /// What it captures would not be on the rank that runs it, so this does not compile:
+    ///
+    /// ```compile_fail,E0308
+    /// use serried::prelude::*;
+    ///
+    /// serried::run(|client| {
+    ///     let k = 10;
+    ///     let y = client.delayed(|(x,): (i64,)| x * k, (3,)); // give k as an argument instead
+    ///     serried::Result::Ok(())
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn delayed<A, V, R>(&self, function: fn(V) -> R, args: A) -> Delayed<R>
+    where
+        A: Args<Values = V>,
+        V: 'static,
+        R: Value,
+    {
+        let label = Label::Place(Location::caller());
+        self.task::<A, V, R, Plain>(function, args, label)
+    }
+
+    /// As [`delayed`](Self::delayed), for a function that may fail: an `Err` is a failure of the task.
+    #[track_caller]
+    pub fn try_delayed<A, V, R, E>(
+        &self,
+        function: fn(V) -> Result<R, E>,
+        args: A,
+    ) -> Delayed<R>
+    where
+        A: Args<Values = V>,
+        V: 'static,
+        R: Value,
+        E: Display + 'static,
+    {
+        let label = Label::Place(Location::caller());
+        self.task::<A, V, Result<R, E>, Fallible>(function, args, label)
+    }
+
+    #[doc(hidden)]
+    pub fn delayed_as<A, V, R>(&self, name: &'static str, function: fn(V) -> R, args: A) -> Delayed<R>
+    where
+        A: Args<Values = V>,
+        V: 'static,
+        R: Value,
+    {
+        self.task::<A, V, R, Plain>(function, args, Label::Function(name))
+    }
+
+    #[doc(hidden)]
+    pub fn try_delayed_as<A, V, R, E>(
+        &self,
+        name: &'static str,
+        function: fn(V) -> Result<R, E>,
+        args: A,
+    ) -> Delayed<R>
+    where
+        A: Args<Values = V>,
+        V: 'static,
+        R: Value,
+        E: Display + 'static,
+    {
+        self.task::<A, V, Result<R, E>, Fallible>(function, args, Label::Function(name))
+    }
+
+    /// Begins to run a task at once: [`delayed`](Self::delayed) and [`submit`](Delayed::submit).
+    #[track_caller]
+    #[must_use = "the value is forgotten with the last handle"]
+    pub fn submit<A, V, R>(&self, function: fn(V) -> R, args: A) -> Future<R>
+    where
+        A: Args<Values = V>,
+        V: 'static,
+        R: Value,
+    {
+        let label = Label::Place(Location::caller());
+        self.task::<A, V, R, Plain>(function, args, label).submit()
+    }
+
+    /// As [`submit`](Self::submit), for a function that may fail.
+    #[track_caller]
+    #[must_use = "the value is forgotten with the last handle"]
+    pub fn try_submit<A, V, R, E>(&self, function: fn(V) -> Result<R, E>, args: A) -> Future<R>
+    where
+        A: Args<Values = V>,
+        V: 'static,
+        R: Value,
+        E: Display + 'static,
+    {
+        let label = Label::Place(Location::caller());
+        self.task::<A, V, Result<R, E>, Fallible>(function, args, label).submit()
+    }
+
+    /// Runs everything that the targets depend on, each task once, and returns their values.
+    ///
+    /// `targets` is a reference to a handle, a slice of handles, or a tuple of these; what they share is
+    /// computed once, what none of them needs is not computed.
+    ///
+    /// # Errors
+    /// The failure of the first target, in their order, that failed. The others can still be had through
+    /// [`compute_each`](Self::compute_each), or by persisting them first.
+    pub fn compute<T: Targets>(&self, targets: T) -> Result<T::Output> {
+        self.core.compute(targets)
+    }
+
+    /// As [`compute`](Self::compute), with an outcome for each handle.
+    ///
+    /// # Errors
+    /// Errors that concern no single task. A task's failure is in its place in the vector.
+    pub fn compute_each<T: Value>(&self, handles: &[Delayed<T>]) -> Result<Vec<Result<T>>> {
+        let nodes: Vec<NodeId> = handles.iter().map(|handle| handle.node.id).collect();
+        self.core.check_handles(handles.iter().map(|handle| handle.node.core.id))?;
+        Ok(self.core.run_to_end(&nodes)?.into_iter().map(take).collect())
+    }
+
+    /// Runs what the handles depend on and leaves their values on the ranks that made them.
+    ///
+    /// # Errors
+    /// As for [`compute`](Self::compute).
+    pub fn persist<T: Targets>(&self, targets: T) -> Result<()> {
+        let nodes = self.core.nodes_of(&targets)?;
+        self.core.persist(&nodes)
+    }
+
+    /// A stream for one task, given as an argument where its function takes a
+    /// [`Stream`](crate::random::Stream). Its key is the number of this call, so it is the same in every run
+    /// of the program, wherever the task runs.
+    ///
+    /// ```
+    /// use serried::prelude::*;
+    ///
+    /// fn roll(dice: u32, mut rng: Stream) -> i64 {
+    ///     (0..dice).map(|_| rng.integers(1, 7)).sum()
+    /// }
+    ///
+    /// Builder::new().seed(1u64).run(|client| {
+    ///     let a = delayed!(client, roll(2, client.stream()));
+    ///     let b = delayed!(client, roll(2, client.stream_at(&Key::new([3, 7])?)));
+    ///     let (a, b) = client.compute((&a, &b))?;
+    ///     assert!((2..=12).contains(&a) && (2..=12).contains(&b));
+    ///     serried::Result::Ok(())
+    /// })?;
+    /// # serried::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn stream(&self) -> StreamHandle {
+        let key = self.core.next_call().map(KeySpec::of_task);
+        StreamHandle { key }
+    }
+
+    /// A stream with a spawn key of your own. The same key for two pieces of work is refused, since their
+    /// draws would be equal.
+    #[must_use]
+    pub fn stream_at(&self, key: &Key) -> StreamHandle {
+        let claimed = self.core.keys().registry.claim(key.words());
+        self.core.tell_seed();
+        let key = claimed.map(|()| key.words().to_vec()).map_err(Error::from);
+        StreamHandle { key }
+    }
+
+    fn task<A, V, X, M>(&self, function: fn(V) -> X, args: A, label: Label) -> Delayed<M::Value>
+    where
+        A: Args<Values = V>,
+        V: 'static,
+        X: 'static,
+        M: Finish<X, Value: Value>,
+    {
+        let mut record = Record::default();
+        args.pack(&mut record);
+        let made = self.core.accept(&mut record, label).and_then(|()| {
+            FnRef::new::<fn(V) -> X, Call<A, M>>(function).map_err(Error::from)
+        });
+        let mut arena = self.core.arena();
+        let id = match made {
+            Ok(call) => arena.add_task(call, label, record),
+            Err(error) => arena.add(Node::Broken(error)),
+        };
+        drop(arena);
+        // Only now, when the node holds what it reads, may handles among the arguments be dropped.
+        drop(args);
+        Delayed::new(&self.core, id)
+    }
+}
+
+impl Core {
+    pub(super) fn arena(&self) -> MutexGuard<'_, Arena> {
+        self.arena.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the communicating thread something.
+    pub(super) fn send(&self, event: Event) {
+        // Once the run is over there is nobody to tell, and nothing to do.
+        let _ = self.events.send(RankEvent::Client(event));
+    }
+
+    pub(super) fn next_graph(&self) -> GraphId {
+        GraphId(self.counters.graphs.fetch_add(1, Relaxed))
+    }
+
+    pub(super) fn next_pass(&self) -> PassId {
+        PassId(self.counters.passes.fetch_add(1, Relaxed))
+    }
+
+    pub(super) fn next_collection(&self) -> CollectionId {
+        CollectionId(self.counters.collections.fetch_add(1, Relaxed))
+    }
+
+    pub(super) fn next_local(&self) -> u32 {
+        self.counters.locals.fetch_add(1, Relaxed)
+    }
+
+    pub(super) fn next_watcher(&self) -> u32 {
+        self.counters.watchers.fetch_add(1, Relaxed)
+    }
+
+    /// Checks packed arguments, and says a word about large ones.
+    pub(super) fn accept(&self, record: &mut Record, label: Label) -> Result<()> {
+        if record.client().is_some_and(|client| client != self.id) {
+            return Err(Error::Usage("a handle of another run cannot be an argument here".into()));
+        }
+        if let Some(problem) = record.problem.take() {
+            return Err(problem);
+        }
+        if record.longest.len() >= LARGE {
+            self.look_at_large(&record.constants[record.longest.clone()], label);
+        }
+        Ok(())
+    }
+
+    /// Warns once if the same large value goes with a second task.
+    fn look_at_large(&self, value: &[u8], label: Label) {
+        let key = (label.text(), value.len(), xxhash_rust::xxh3::xxh3_64(value));
+        let mut seen = self.large_values.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = seen.entry(key).or_default();
+        *count += 1;
+        if *count == 2 && !self.warned_of_large_values.swap(true, Relaxed) {
+            notice::warn(&format!(
+                "the same value of {} MB goes with every task `{}`; send it once instead: \
+                 `let x = client.broadcast(x);`, then `&x` as the argument",
+                value.len() / 1_000_000,
+                label.text()
+            ));
+        }
+    }
+
+    pub(super) fn edit_function(&self, id: NodeId, edit: impl FnOnce(&mut TaskFunction)) {
+        self.arena().edit_function(id, edit);
+    }
+
+    /// Lets go of nodes, and of the values on the ranks that only they held.
+    pub(super) fn let_go(&self, ids: impl IntoIterator<Item = NodeId>) {
+        let dropped = self.arena().let_go(ids);
+        let mut places = Vec::new();
+        for node in &dropped {
+            match node {
+                Node::Placed { rank, place } => places.push((*rank, *place)),
+                Node::Everywhere { place } => self.send(Event::ReleaseEverywhere(*place)),
+                _ => {}
+            }
+        }
+        if !places.is_empty() {
+            self.send(Event::Release(places));
+        }
+    }
+
+    /// The number of the next call that asks for streams without an explicit key.
+    pub(super) fn next_call(&self) -> Result<u32> {
+        self.tell_seed();
+        let mut keys = self.keys();
+        if keys.unordered > 0 {
+            return Err(Error::Usage(
+                "work submitted while results are taken in the order of their arrival needs an explicit \
+                 key (`stream_at`, `Map::key`), since the number of the call would depend on that order; \
+                 or take them in the order of submission (`AsCompleted::ordered`)"
+                    .into(),
+            ));
+        }
+        keys.calls += 1;
+        Ok(keys.calls - 1)
+    }
+
+    /// Claims explicit keys.
+    pub(super) fn claim(&self, claim: impl FnOnce(&mut KeyRegistry) -> Result<(), KeyError>) -> Result<()> {
+        self.tell_seed();
+        Ok(claim(&mut self.keys().registry)?)
+    }
+
+    pub(super) fn begin_unordered(&self) {
+        self.keys().unordered += 1;
+    }
+
+    pub(super) fn end_unordered(&self) {
+        self.keys().unordered -= 1;
+    }
+
+    /// A seed that nobody has chosen is told once, when it is first used.
+    fn tell_seed(&self) {
+        let mut keys = self.keys();
+        if self.world.fresh_seed && !std::mem::replace(&mut keys.told_seed, true) {
+            let seed = &self.world.seed;
+            notice::inform(&format!("the seed is {seed}; SERRIED_SEED={seed} repeats this run"));
+        }
+    }
+
+    pub(super) fn check_handles(&self, mut clients: impl Iterator<Item = u64>) -> Result<()> {
+        match clients.all(|client| client == self.id) {
+            true => Ok(()),
+            false => Err(Error::Usage("a handle of another run cannot be computed here".into())),
+        }
+    }
+
+    pub(super) fn nodes_of<T: Targets>(&self, targets: &T) -> Result<Vec<NodeId>> {
+        let (mut nodes, mut clients) = (Vec::new(), Vec::new());
+        targets.visit(&mut |node| {
+            nodes.push(node.id);
+            clients.push(node.core.id);
+        });
+        self.check_handles(clients.into_iter())?;
+        Ok(nodes)
+    }
+
+    pub(super) fn compute<T: Targets>(&self, targets: T) -> Result<T::Output> {
+        let nodes = self.nodes_of(&targets)?;
+        let outcomes = self.run_to_end(&nodes)?;
+        targets.collect(&mut outcomes.into_iter())
+    }
+
+    /// Runs what the nodes depend on and waits for their outcomes.
+    pub(super) fn run_to_end(&self, nodes: &[NodeId]) -> Result<Vec<Outcome>> {
+        let graph = plan::launch(self, nodes, Want::Result)?;
+        let wanted = nodes.len();
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; wanted];
+        let mut missing = wanted;
+        self.mailbox
+            .wait(|letters| {
+                if missing > 0 && !letters.results.is_empty() {
+                    for (token, outcome) in (0u32..).zip(&mut outcomes) {
+                        if outcome.is_none() {
+                            *outcome = letters.results.remove(&(graph, token));
+                            missing -= usize::from(outcome.is_some());
+                        }
+                    }
+                }
+                (missing == 0).then_some(())
+            })
+            .ok_or(Error::Over)?;
+        Ok(outcomes.into_iter().flatten().collect())
+    }
+
+    /// Runs what the nodes depend on, leaves their values on the ranks, and waits until they are there.
+    pub(super) fn persist(&self, nodes: &[NodeId]) -> Result<()> {
+        let graph = plan::launch(self, nodes, Want::Keep)?;
+        for token in 0..nodes.len() as u32 {
+            let done = self.mailbox.wait(|letters| letters.done.remove(&(graph, token)));
+            if let Some(error) = done.ok_or(Error::Over)? {
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a value is, or will be.
+    pub(super) fn placed(&self, id: NodeId) -> Option<(u32, Place)> {
+        match self.arena().node(id) {
+            Node::Placed { rank, place } => Some((*rank, *place)),
+            _ => None,
+        }
+    }
+
+    /// Begins to run a node. Its value stays on its rank.
+    pub(super) fn submit(&self, node: NodeId) -> Result<Ticket> {
+        Ok((plan::launch(self, &[node], Want::Keep)?, 0))
+    }
+}

@@ -1,0 +1,240 @@
+//! Lazy tasks.
+
+use super::{client::Core, future::Future, handles::NodeRef};
+use crate::error::{Error, Result};
+use crate::graph::CallResult;
+use crate::random::Stream;
+use crate::task::{
+    Arg, Args, Build, Inputs, InputsRef, NodeId, Outcome, Record, Sealed, TaskFailure, erase,
+    pipeline::Finish,
+};
+use crate::wire::Value;
+use std::{marker::PhantomData, sync::Arc};
+
+/// The result of a task that has not been run.
+///
+/// A handle stands where a value would: give it to another task as an argument, or to
+/// [`Client::compute`](super::Client::compute) to run everything it depends on. Handles are cheap to clone.
+/// What nobody holds any more is forgotten.
+#[derive(Debug)]
+pub struct Delayed<T> {
+    pub(super) node: NodeRef,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Delayed<T> {
+    fn clone(&self) -> Self {
+        Delayed { node: self.node.clone(), value: PhantomData }
+    }
+}
+
+impl<T> Delayed<T> {
+    pub(super) fn new(core: &Arc<Core>, id: NodeId) -> Self {
+        Delayed { node: NodeRef { core: Arc::clone(core), id }, value: PhantomData }
+    }
+
+    /// Names the task in errors and reports.
+    #[must_use]
+    pub fn label(self, label: &str) -> Self {
+        self.node.core.edit_function(self.node.id, |function| function.label = label.into());
+        self
+    }
+
+    /// Runs the task up to `retries` more times if it fails, with the same arguments and the same stream,
+    /// so that the numbers do not depend on how often it was tried.
+    #[must_use]
+    pub fn retries(self, retries: u32) -> Self {
+        self.node.core.edit_function(self.node.id, |function| function.retries = retries);
+        self
+    }
+}
+
+impl<T: Value> Delayed<T> {
+    /// Runs the task and everything it depends on.
+    ///
+    /// # Errors
+    /// The failure of the task, or of the first one that failed among those it depends on.
+    pub fn compute(&self) -> Result<T> {
+        self.node.core.compute(self)
+    }
+
+    /// Runs the task and leaves the result on the rank that made it, for other tasks to read.
+    ///
+    /// # Errors
+    /// As for [`compute`](Self::compute).
+    pub fn persist(&self) -> Result<()> {
+        self.node.core.persist(&[self.node.id])
+    }
+
+    /// Begins to run the task and does not wait for it.
+    #[must_use = "the value is forgotten with the last handle"]
+    pub fn submit(self) -> Future<T> {
+        let ticket = self.node.core.submit(self.node.id);
+        Future::new(self, ticket)
+    }
+}
+
+/// The entry of an explicit task.
+pub(super) struct Call<A, M>(PhantomData<(A, M)>);
+
+impl<A, X, M> Build<fn(A::Values) -> X> for Call<A, M>
+where
+    A: Args<Values: 'static>,
+    X: 'static,
+    M: Finish<X, Value: Value>,
+{
+    type Output = CallResult;
+    fn build(function: fn(A::Values) -> X, inputs: &mut Inputs<'_>) -> CallResult {
+        let values = A::unpack(&mut InputsRef(inputs)).map_err(|failure| failure.0)?;
+        Ok(erase(M::finish(function(values))?)?)
+    }
+}
+
+impl<T> Sealed for Delayed<T> {}
+impl<T> Sealed for &Delayed<T> {}
+
+impl<T: Value + Clone> Arg for Delayed<T> {
+    type Value = T;
+    fn pack(&self, record: &mut Record) {
+        self.node.pack(record);
+    }
+    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<T, TaskFailure> {
+        Ok(inputs.0.value().take()?)
+    }
+}
+
+impl<T: Value> Arg for &Delayed<T> {
+    type Value = Arc<T>;
+    fn pack(&self, record: &mut Record) {
+        self.node.pack(record);
+    }
+    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Arc<T>, TaskFailure> {
+        Ok(inputs.0.value().share()?)
+    }
+}
+
+/// A stream for one task: give it as an argument where the function takes a
+/// [`Stream`](crate::random::Stream). See [`Client::stream`](super::Client::stream).
+#[derive(Debug)]
+pub struct StreamHandle {
+    pub(super) key: Result<Vec<u32>>,
+}
+
+impl Sealed for StreamHandle {}
+
+impl Arg for StreamHandle {
+    type Value = Stream;
+    fn pack(&self, record: &mut Record) {
+        match &self.key {
+            Ok(key) => record.constant(key),
+            Err(error) => record.fail(error.clone()),
+        }
+    }
+    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Stream, TaskFailure> {
+        let key: Vec<u32> = inputs.0.constant()?;
+        Ok(inputs.0.stream(&key))
+    }
+}
+
+/// A handle on a value of type `T`: a [`Delayed`] or a [`Future`].
+pub trait Handle<T>: Sealed {
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn into_node(self) -> NodeRef;
+}
+
+impl<T> Handle<T> for Delayed<T> {
+    #[allow(private_interfaces)]
+    fn into_node(self) -> NodeRef {
+        self.node
+    }
+}
+
+impl<T> Handle<T> for &Delayed<T> {
+    #[allow(private_interfaces)]
+    fn into_node(self) -> NodeRef {
+        self.node.clone()
+    }
+}
+
+/// What [`Client::compute`](super::Client::compute) computes in one pass: a reference to a handle, a slice of
+/// handles, or a tuple of these.
+pub trait Targets {
+    /// The values.
+    type Output;
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn visit(&self, visit: &mut dyn FnMut(&NodeRef));
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<Self::Output>;
+}
+
+#[allow(private_interfaces)]
+impl<T: Value> Targets for &Delayed<T> {
+    type Output = T;
+    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
+        visit(&self.node);
+    }
+    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<T> {
+        take(outcomes.next().expect("an outcome for every handle"))
+    }
+}
+
+#[allow(private_interfaces)]
+impl<T: Value> Targets for &[Delayed<T>] {
+    type Output = Vec<T>;
+    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
+        self.iter().for_each(|handle| visit(&handle.node));
+    }
+    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<Vec<T>> {
+        outcomes.take(self.len()).map(take).collect()
+    }
+}
+
+#[allow(private_interfaces)]
+impl<T: Value> Targets for &Vec<Delayed<T>> {
+    type Output = Vec<T>;
+    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
+        self.as_slice().visit(visit);
+    }
+    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<Vec<T>> {
+        self.as_slice().collect(outcomes)
+    }
+}
+
+#[allow(private_interfaces)]
+impl<T: Value, const N: usize> Targets for &[Delayed<T>; N] {
+    type Output = Vec<T>;
+    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
+        self.as_slice().visit(visit);
+    }
+    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<Vec<T>> {
+        self.as_slice().collect(outcomes)
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident $index:tt)*))*) => {$(
+        #[allow(private_interfaces)]
+        impl<$($name: Targets),*> Targets for ($($name,)*) {
+            type Output = ($($name::Output,)*);
+            fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
+                $(self.$index.visit(visit);)*
+            }
+            fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<Self::Output> {
+                Ok(($(self.$index.collect(outcomes)?,)*))
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (A 0) (A 0 B 1) (A 0 B 1 C 2) (A 0 B 1 C 2 D 3) (A 0 B 1 C 2 D 3 E 4) (A 0 B 1 C 2 D 3 E 4 F 5)
+    (A 0 B 1 C 2 D 3 E 4 F 5 G 6) (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7)
+}
+
+/// The value of an outcome.
+pub(super) fn take<T: Value>(outcome: Outcome) -> Result<T> {
+    outcome.map_err(Error::from)?.take_or_copy().map_err(Error::from)
+}

@@ -1,0 +1,26 @@
+//! The user's side: a run, its client, lazy tasks, maps and futures.
+
+mod arena;
+#[allow(clippy::module_inception)]
+mod client;
+mod data;
+mod delayed;
+mod future;
+mod handles;
+mod launch;
+mod macros;
+mod mailbox;
+mod map;
+mod plan;
+mod rank;
+mod run;
+mod source;
+
+pub use client::Client;
+pub use data::Local;
+pub use delayed::{Delayed, StreamHandle, Targets};
+pub use future::{AsCompleted, Future};
+pub use handles::List;
+pub use map::Map;
+pub use run::{Builder, run};
+pub use source::Source;

@@ -1,0 +1,229 @@
+//! Settings: from the builder, then from the environment.
+
+use crate::random::Seed;
+use std::{fmt, str::FromStr};
+
+/// Where tasks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scheduler {
+    /// One task after the other, in one process: for debugging.
+    Synchronous,
+    /// On the threads of one process.
+    Threads,
+    /// On several processes of this machine, which the program starts itself with the `mpiexec` it finds.
+    Processes,
+    /// On the ranks of an MPI world, started by `mpirun`, `mpiexec` or `srun`.
+    Mpi,
+}
+
+/// Whether rank 0 computes besides scheduling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum RankZero {
+    /// It computes in a world of up to 32 ranks.
+    #[default]
+    Auto,
+    /// It computes.
+    Compute,
+    /// It only schedules.
+    Schedule,
+}
+
+/// A setting that is unknown or has a value that it cannot have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}={value}: {problem}")]
+pub struct SettingsError {
+    setting: String,
+    value: String,
+    problem: String,
+}
+
+impl SettingsError {
+    pub(crate) fn new(setting: &str, value: &str, problem: impl Into<String>) -> Self {
+        SettingsError { setting: setting.into(), value: value.into(), problem: problem.into() }
+    }
+}
+
+/// The settings of a run; `None` leaves the choice to the next source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) scheduler: Option<Scheduler>,
+    pub(crate) workers: Option<usize>,
+    pub(crate) threads: Option<usize>,
+    pub(crate) seed: Option<Seed>,
+    pub(crate) rank_zero: Option<RankZero>,
+    pub(crate) mpiexec: Option<String>,
+    /// Set for a program that `processes` has started: the number of ranks it asked for.
+    pub(crate) relaunched: Option<usize>,
+}
+
+/// Tells a program that it was started by itself, so that it never starts itself again.
+pub(crate) const RELAUNCHED: &str = "SERRIED_RELAUNCHED";
+/// Variables with this prefix belong to the tests.
+const TEST_PREFIX: &str = "SERRIED_TEST_";
+
+const VARIABLES: [&str; 7] = [
+    "SERRIED_SCHEDULER",
+    "SERRIED_WORKERS",
+    "SERRIED_THREADS",
+    "SERRIED_SEED",
+    "SERRIED_RANK0",
+    "SERRIED_MPIEXEC",
+    RELAUNCHED,
+];
+
+impl Settings {
+    /// Reads the variables that begin with `SERRIED_`; an unknown one is an error, since it is a misspelt one.
+    pub(crate) fn from_environment(
+        variables: impl Iterator<Item = (String, String)>,
+    ) -> Result<Settings, SettingsError> {
+        let mut settings = Settings::default();
+        for (name, value) in variables.filter(|(name, _)| name.starts_with("SERRIED_")) {
+            let invalid = |problem: String| SettingsError::new(&name, &value, problem);
+            let count = || match value.parse() {
+                Ok(0) | Err(_) => Err(invalid("a whole number above zero is wanted".into())),
+                Ok(count) => Ok(count),
+            };
+            match name.as_str() {
+                "SERRIED_SCHEDULER" => {
+                    settings.scheduler = Some(value.parse().map_err(invalid)?);
+                }
+                "SERRIED_WORKERS" => settings.workers = Some(count()?),
+                "SERRIED_THREADS" => settings.threads = Some(count()?),
+                "SERRIED_SEED" => {
+                    let seed = Seed::from_str(&value).map_err(|error| invalid(error.to_string()))?;
+                    settings.seed = Some(seed);
+                }
+                "SERRIED_RANK0" => settings.rank_zero = Some(value.parse().map_err(invalid)?),
+                "SERRIED_MPIEXEC" => settings.mpiexec = Some(value),
+                RELAUNCHED => settings.relaunched = Some(count()?),
+                _ if name.starts_with(TEST_PREFIX) => {}
+                _ => {
+                    let known = VARIABLES[..VARIABLES.len() - 1].join(", ");
+                    return Err(invalid(format!("there is no such setting; there are {known}")));
+                }
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Takes from `other` what is not set.
+    pub(crate) fn or(self, other: Settings) -> Settings {
+        Settings {
+            scheduler: self.scheduler.or(other.scheduler),
+            workers: self.workers.or(other.workers),
+            threads: self.threads.or(other.threads),
+            seed: self.seed.or(other.seed),
+            rank_zero: self.rank_zero.or(other.rank_zero),
+            mpiexec: self.mpiexec.or(other.mpiexec),
+            relaunched: self.relaunched.or(other.relaunched),
+        }
+    }
+
+    /// Refuses what no source may set.
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        for (setting, value) in [("workers", self.workers), ("threads", self.threads)] {
+            if value == Some(0) {
+                let problem = "a whole number above zero is wanted";
+                return Err(SettingsError::new(setting, "0", problem));
+            }
+        }
+        match &self.seed {
+            Some(seed) if !seed.fits_128_bits() => Err(SettingsError::new(
+                "seed",
+                &seed.to_string(),
+                "the seed of a run may have 128 bits at most, since words beyond them are spawn keys",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Scheduler {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "synchronous" => Ok(Scheduler::Synchronous),
+            "threads" => Ok(Scheduler::Threads),
+            "processes" => Ok(Scheduler::Processes),
+            "mpi" => Ok(Scheduler::Mpi),
+            _ => Err("there is no such scheduler; there are synchronous, threads, processes, mpi".into()),
+        }
+    }
+}
+
+impl fmt::Display for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Scheduler::Synchronous => "synchronous",
+            Scheduler::Threads => "threads",
+            Scheduler::Processes => "processes",
+            Scheduler::Mpi => "mpi",
+        })
+    }
+}
+
+impl FromStr for RankZero {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "auto" => Ok(RankZero::Auto),
+            "compute" => Ok(RankZero::Compute),
+            "schedule" => Ok(RankZero::Schedule),
+            _ => Err("auto, compute or schedule is wanted".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let owned = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        Settings::from_environment(owned)
+    }
+
+    #[test]
+    fn variables_are_read() {
+        let settings = read(&[
+            ("SERRIED_SCHEDULER", "threads"),
+            ("SERRIED_WORKERS", "3"),
+            ("SERRIED_SEED", "340282366920938463463374607431768211455"),
+            ("SERRIED_TEST_ANYTHING", "x"),
+            ("HOME", "/"),
+        ])
+        .expect("all are valid");
+        assert_eq!(settings.scheduler, Some(Scheduler::Threads));
+        assert_eq!(settings.workers, Some(3));
+        settings.check().expect("the seed has 128 bits");
+    }
+
+    #[test]
+    fn mistakes_name_what_is_valid() {
+        let table = [
+            (("SERRIED_SCHEDULER", "thread"), "synchronous, threads, processes, mpi"),
+            (("SERRIED_WORKERS", "0"), "above zero"),
+            (("SERRIED_THREADS", "two"), "above zero"),
+            (("SERRIED_SHEDULER", "threads"), "SERRIED_SCHEDULER"),
+            (("SERRIED_RANK0", "no"), "auto, compute or schedule"),
+        ];
+        for (variable, part) in table {
+            let error = read(&[variable]).expect_err("it is wrong").to_string();
+            assert!(error.contains(part) && error.contains(variable.1), "{error}");
+        }
+        let large = read(&[("SERRIED_SEED", "340282366920938463463374607431768211456")]);
+        assert!(large.expect("a number").check().is_err());
+    }
+
+    #[test]
+    fn the_builder_comes_before_the_environment() {
+        let builder = Settings { workers: Some(2), ..Settings::default() };
+        let environment = read(&[("SERRIED_WORKERS", "5"), ("SERRIED_THREADS", "1")]);
+        let both = builder.or(environment.expect("valid"));
+        assert_eq!((both.workers, both.threads), (Some(2), Some(1)));
+    }
+}

@@ -1,0 +1,56 @@
+//! What can go wrong, as values.
+
+use crate::config::SettingsError;
+use crate::random::KeyError;
+use crate::task::{FunctionError, TaskError};
+use std::sync::Arc;
+
+/// The result of what may fail in serried.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A task failed.
+    #[error(transparent)]
+    Task(#[from] Arc<TaskError>),
+    /// A setting is unknown or has a value that it cannot have.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The program was not started in a way in which it can run.
+    #[error("{0}")]
+    Launch(String),
+    /// The function of a task cannot travel.
+    #[error(transparent)]
+    Function(#[from] FunctionError),
+    /// A spawn key cannot be used, or was used before.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A value cannot be written to bytes or read back.
+    #[error("{0}")]
+    Value(String),
+    /// Handles were used in a way in which they cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// The run that the handle belongs to is over.
+    #[error("the run that this handle belongs to is over")]
+    Over,
+}
+
+impl Error {
+    /// The failure of the task, if it is one.
+    #[must_use]
+    pub fn task(&self) -> Option<&TaskError> {
+        match self {
+            Error::Task(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<crate::wire::WireError> for Error {
+    fn from(error: crate::wire::WireError) -> Self {
+        Error::Value(error.to_string())
+    }
+}

@@ -1,0 +1,16 @@
+//! The graph as data: what depends on what, who owns what, and what each rank is sent.
+//!
+//! Everything here is pure: no rank, no thread and no clock is touched.
+
+mod dag;
+mod levels;
+mod pack;
+mod part;
+mod partition;
+mod pass;
+
+pub(crate) use dag::Dag;
+pub(crate) use pack::{External, Packing, pack};
+pub(crate) use part::{CallResult, Import, Output, Part, TaskFunction};
+pub(crate) use partition::partition;
+pub(crate) use pass::{Branch, PassSpec, SinkSpec, StageSpec, leaf_length};

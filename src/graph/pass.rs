@@ -1,0 +1,97 @@
+//! A pass: one sweep over the elements of a map, with every stage and every sink that hangs on it.
+//!
+//! A map is one symbolic node whatever its length. When it is computed, the chain of maps and filters from
+//! its source on becomes a tree of stages with sinks (a collection, a reduction, a count) at its branches;
+//! one sweep over the source serves all of them, and what they share is computed once.
+
+use crate::task::{
+    CollectionId, FnRef, PassId, Place,
+    pipeline::{BuiltSink, BuiltSource, BuiltStage},
+};
+use serde::{Deserialize, Serialize};
+
+/// Where a stage or a sink gets its elements from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Branch {
+    Source,
+    /// An earlier stage.
+    Stage(u32),
+}
+
+/// A function applied to every element.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StageSpec {
+    pub(crate) from: Branch,
+    pub(crate) build: FnRef<BuiltStage>,
+    pub(crate) constants: Vec<u8>,
+    /// How many of the pass's inputs the stage reads, behind those of the stages before it.
+    pub(crate) inputs: u32,
+}
+
+/// What becomes of the elements at a branch.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SinkSpec {
+    pub(crate) from: Branch,
+    pub(crate) build: FnRef<BuiltSink>,
+    pub(crate) constants: Vec<u8>,
+    pub(crate) inputs: u32,
+    /// Where the result is assembled and delivered to.
+    pub(crate) home: u32,
+    pub(crate) place: Place,
+    /// The label under which a failure of the sink's own functions is reported.
+    pub(crate) label: String,
+}
+
+/// A pass as every rank is told of it; which elements a rank works on, it is told bit by bit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PassSpec {
+    pub(crate) pass: PassId,
+    pub(crate) source: FnRef<BuiltSource>,
+    pub(crate) source_constants: Vec<u8>,
+    /// The collection that the source reads, if it is one that stayed on the ranks.
+    pub(crate) reads: Option<CollectionId>,
+    pub(crate) stages: Vec<StageSpec>,
+    pub(crate) sinks: Vec<SinkSpec>,
+    /// The number of elements of the source.
+    pub(crate) length: u64,
+    /// Elements of a leaf of the reduction tree; ranges are whole numbers of leaves.
+    pub(crate) leaf: u64,
+    /// Elements that are handed out and run at a time, if the user says so.
+    pub(crate) batch: Option<u64>,
+    /// Whether a failure makes the elements behind it pointless.
+    pub(crate) stop_at_failure: bool,
+    /// How many values of the graph the stages and sinks read.
+    pub(crate) inputs: u32,
+}
+
+/// The number of elements in a leaf of the reduction tree over `length` elements.
+///
+/// It is a function of the length alone, and part of the promise that a result does not depend on how it
+/// was run: up to 65,536 leaves of one element, then longer ones, up to 1,024 elements.
+pub(crate) fn leaf_length(length: u64) -> u64 {
+    let wanted = (length >> 16).clamp(1, 1024);
+    1 << wanted.ilog2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::leaf_length;
+
+    #[test]
+    fn leaf_lengths_are_a_promise() {
+        let table = [
+            (0, 1),
+            (10, 1),
+            (65_535, 1),
+            (65_536, 1),
+            (131_072, 2),
+            (1_000_000, 8),
+            (10_000_000, 128),
+            (100_000_000, 1024),
+            (u64::MAX, 1024),
+        ];
+        for (length, leaf) in table {
+            assert_eq!(leaf_length(length), leaf, "of {length} elements");
+        }
+    }
+}

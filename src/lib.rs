@@ -1,0 +1,52 @@
+//! **serried**: Dask's programming model for Rust programs under `mpirun` and `srun`.
+//!
+//! A program builds lazy tasks and maps of ordinary functions, and runs them in one process, on the ranks
+//! that `mpirun` started, or in a Slurm allocation, without being changed. The answer does not depend on how
+//! it was run: not on the number of ranks or threads, not on how work was divided, not on retries.
+//!
+//! ```
+//! use serried::prelude::*;
+//!
+//! fn main() -> serried::Result<()> {
+//!     serried::run(|client| {
+//!         let draws = client.map_random(|_, mut rng| rng.standard_normal(), 0..100_000u64);
+//!         let mean = draws.reduce(|a, b| a + b).compute()? / 100_000.0;
+//!         println!("mean {mean:.4}, on {} ranks", client.ranks());
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! - [`run`] and [`Builder`]: begin a run, with settings.
+//! - [`delayed!`], [`Client::delayed`]: lazy tasks and graphs of them.
+//! - [`Client::map`] and its kin: one function over many elements.
+//! - [`Client::submit`]: futures.
+//! - [`Client::scatter`], [`Client::broadcast`], [`Client::local`]: data that tasks read.
+//! - [`random`]: streams that belong to the piece of work, never to the worker.
+
+mod client;
+mod config;
+mod error;
+mod graph;
+mod notice;
+pub mod random;
+mod scheduler;
+mod task;
+mod transport;
+mod wire;
+mod worker;
+
+pub use client::{
+    AsCompleted, Builder, Client, Delayed, Future, List, Local, Map, Source, StreamHandle, Targets,
+    run,
+};
+pub use config::{RankZero, Scheduler, SettingsError};
+pub use error::{Error, Result};
+pub use task::{Arg, Args, Cause, TaskError};
+pub use wire::Value;
+
+/// What programs need: `use serried::prelude::*;`.
+pub mod prelude {
+    pub use crate::random::{Key, Seed, Stream};
+    pub use crate::{Builder, Client, Delayed, Future, List, Map, Scheduler, TaskError, delayed};
+}

@@ -1,0 +1,16 @@
+//! Rank 0's brain: a pure state machine, events in, commands out.
+//!
+//! It knows no thread, no MPI and no clock: time is an argument. It speaks to the ranks in parts of graphs and
+//! ranges of elements, never once per task, and hears from them in batches.
+
+mod grants;
+mod message;
+mod outbox;
+mod passes;
+mod state;
+
+pub(crate) use grants::Policy;
+pub(crate) use message::{Gathered, Progress, ToScheduler, ToWorker};
+pub(crate) use outbox::Outbox;
+pub(crate) use passes::{PassOrder, Threads};
+pub(crate) use state::{ClientEvent, Event, Scheduler, Submission};

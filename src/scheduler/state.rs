@@ -1,0 +1,230 @@
+//! The state machine.
+
+use super::{
+    Outbox, Policy, ToScheduler, ToWorker,
+    passes::{Pass, PassOrder, Threads, Whereabouts},
+};
+use crate::graph::Part;
+use crate::task::{CollectionId, GraphId, LocalSpec, Outcome, PassId, Place, TaskError};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// A graph as the client hands it over: parts, the values that go with them, and passes.
+#[derive(Debug, Default)]
+pub(crate) struct Submission {
+    pub(crate) parts: BTreeMap<u32, Part>,
+    pub(crate) values: Vec<(u32, Place, crate::task::Stored)>,
+    pub(crate) passes: Vec<PassOrder>,
+    /// How many results and notices the client waits for.
+    pub(crate) awaited: usize,
+}
+
+/// What can happen.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The client wants a graph run.
+    Submit(GraphId, Submission),
+    /// The client lets go of values: their rank and place.
+    Release(Vec<(u32, Place)>),
+    /// The client lets go of a value that is on every rank.
+    ReleaseEverywhere(Place),
+    /// The client wants a task not to run.
+    Cancel { rank: u32, place: Place, token: u32 },
+    /// The client defines a local context.
+    Local(LocalSpec),
+    ForgetCollection(CollectionId),
+    /// A rank says something.
+    Message(u32, ToScheduler),
+    /// Some time has passed without anything happening.
+    Tick,
+    /// The client is done.
+    Finish,
+}
+
+/// What the client is told.
+#[derive(Debug, Clone)]
+pub(crate) enum ClientEvent {
+    Result { graph: GraphId, token: u32, outcome: Outcome },
+    Done { graph: GraphId, token: u32, error: Option<Arc<TaskError>> },
+    Cancelled { graph: GraphId, token: u32, cancelled: bool },
+}
+
+/// How long nothing may happen before the scheduler says what it waits for.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The scheduler of a run.
+#[derive(Debug)]
+pub(crate) struct Scheduler {
+    threads: Threads,
+    policy: Policy,
+    passes: BTreeMap<PassId, Pass>,
+    collections: BTreeMap<CollectionId, Whereabouts>,
+    /// Of each graph in progress, how many results and notices are still to come.
+    awaited: BTreeMap<GraphId, (usize, BTreeSet<u32>)>,
+    last_news: Duration,
+    warned: Duration,
+}
+
+impl Scheduler {
+    /// `threads` are the compute threads of each rank; a rank with none only communicates.
+    pub(crate) fn new(threads: Vec<u64>, policy: Policy) -> Self {
+        Scheduler {
+            threads: Threads::new(threads),
+            policy,
+            passes: BTreeMap::new(),
+            collections: BTreeMap::new(),
+            awaited: BTreeMap::new(),
+            last_news: Duration::ZERO,
+            warned: Duration::ZERO,
+        }
+    }
+
+    /// Reacts to an event. `now` is the time since the run began.
+    pub(crate) fn handle(
+        &mut self,
+        now: Duration,
+        event: Event,
+        out: &mut Outbox,
+        client: &mut Vec<ClientEvent>,
+    ) {
+        if !matches!(event, Event::Tick) {
+            self.last_news = now;
+        }
+        match event {
+            Event::Submit(graph, submission) => self.submit(graph, submission, out),
+            Event::Release(places) => {
+                let mut by_rank: BTreeMap<u32, Vec<Place>> = BTreeMap::new();
+                for (rank, place) in places {
+                    by_rank.entry(rank).or_default().push(place);
+                }
+                for (rank, places) in by_rank {
+                    out.to_worker(rank, ToWorker::Release(places));
+                }
+            }
+            Event::ReleaseEverywhere(place) => {
+                self.broadcast(out, || ToWorker::Release(vec![place]));
+            }
+            Event::Cancel { rank, place, token } => {
+                out.to_worker(rank, ToWorker::Cancel { place, token });
+            }
+            Event::Local(spec) => self.broadcast(out, || ToWorker::Local(spec.clone())),
+            Event::ForgetCollection(id) => {
+                self.collections.remove(&id);
+                self.broadcast(out, || ToWorker::ForgetCollection(id));
+            }
+            Event::Message(rank, message) => self.message(rank, message, out, client),
+            Event::Tick => self.tick(now),
+            Event::Finish => self.broadcast(out, || ToWorker::Leave),
+        }
+    }
+
+    /// Cross-checks the whole state; panics if it contradicts itself.
+    #[cfg(test)]
+    pub(crate) fn sanity_check(&self) {
+        for pass in self.passes.values() {
+            pass.sanity_check();
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.passes.is_empty() && self.awaited.is_empty()
+    }
+
+    fn broadcast(&self, out: &mut Outbox, message: impl Fn() -> ToWorker) {
+        for rank in 0..self.threads.count() {
+            out.to_worker(rank, message());
+        }
+    }
+
+    fn submit(&mut self, graph: GraphId, submission: Submission, out: &mut Outbox) {
+        let ranks: BTreeSet<u32> = submission.parts.keys().copied().collect();
+        if submission.awaited > 0 {
+            self.awaited.insert(graph, (submission.awaited, ranks));
+        }
+        for (rank, part) in submission.parts {
+            out.to_worker(rank, ToWorker::Part(Box::new(part)));
+        }
+        for (rank, to, value) in submission.values {
+            out.to_worker(rank, ToWorker::Value { to, outcome: Ok(value) });
+        }
+        for order in submission.passes {
+            let kept = order.spec.reads.map(|id| &self.collections[&id]);
+            let id = order.spec.pass;
+            let mut pass = Pass::new(order, kept);
+            pass.begin(&self.policy, &self.threads, out);
+            self.passes.insert(id, pass);
+            self.end_if_over(id);
+        }
+    }
+
+    fn message(
+        &mut self,
+        rank: u32,
+        message: ToScheduler,
+        out: &mut Outbox,
+        client: &mut Vec<ClientEvent>,
+    ) {
+        match message {
+            ToScheduler::Result { graph, token, outcome } => {
+                self.arrived(graph);
+                client.push(ClientEvent::Result { graph, token, outcome });
+            }
+            ToScheduler::Done { graph, token, error } => {
+                self.arrived(graph);
+                client.push(ClientEvent::Done { graph, token, error });
+            }
+            ToScheduler::Cancelled { graph, token, cancelled } => {
+                client.push(ClientEvent::Cancelled { graph, token, cancelled });
+            }
+            ToScheduler::Progress(progress) => {
+                if let Some(pass) = self.passes.get_mut(&progress.pass) {
+                    pass.progress(rank, &progress, &self.policy, &self.threads, out);
+                    self.end_if_over(progress.pass);
+                }
+            }
+        }
+    }
+
+    fn arrived(&mut self, graph: GraphId) {
+        if let Some((awaited, _)) = self.awaited.get_mut(&graph) {
+            *awaited -= 1;
+            if *awaited == 0 {
+                self.awaited.remove(&graph);
+            }
+        }
+    }
+
+    fn end_if_over(&mut self, id: PassId) {
+        if self.passes.get(&id).is_some_and(Pass::is_over) {
+            let pass = self.passes.remove(&id);
+            self.collections.extend(pass.and_then(Pass::into_kept));
+        }
+    }
+
+    /// Says what is waited for when nothing has happened for a long time.
+    fn tick(&mut self, now: Duration) {
+        let silent = now.saturating_sub(self.last_news.max(self.warned));
+        if silent < SILENCE || (self.passes.is_empty() && self.awaited.is_empty()) {
+            return;
+        }
+        self.warned = now;
+        for (id, pass) in &self.passes {
+            let (done, length) = pass.elements_done();
+            let ranks: Vec<u32> = pass.ranks_at_work().collect();
+            log::warn!(
+                "no progress for {} s: map {id} has {done} of {length} elements, ranks at work {ranks:?}",
+                silent.as_secs()
+            );
+        }
+        for (graph, (awaited, ranks)) in &self.awaited {
+            log::warn!(
+                "no progress for {} s: graph {graph} on ranks {ranks:?} owes {awaited} results",
+                silent.as_secs()
+            );
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! How a task fails.
+
+use super::FunctionError;
+use crate::wire::WireError;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Why a task failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The function panicked.
+    Panic,
+    /// The function returned `Err`.
+    Error,
+    /// A value could not be written to bytes or read back.
+    Value,
+    /// The task was cancelled before it had begun.
+    Cancelled,
+}
+
+/// A task that failed: what it was, where it ran and what it said.
+///
+/// A task that needed the result of a failed task is not run; its error is the error of the task that
+/// failed first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TaskError {
+    /// The label of the task: its function as written in `delayed!`, the place of the call, or the label
+    /// that the user gave.
+    pub label: String,
+    /// The element's index in the source of the map, if the task is an element of a map.
+    pub index: Option<u64>,
+    /// The rank that ran the task.
+    pub rank: usize,
+    /// The host of that rank.
+    pub host: String,
+    /// How many times the task was tried.
+    pub attempts: u32,
+    /// Why it failed.
+    pub cause: Cause,
+    /// The panic's message or the error's text.
+    pub message: String,
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task `{}`", self.label)?;
+        if let Some(index) = self.index {
+            write!(f, ", element {index},")?;
+        }
+        let what = match self.cause {
+            Cause::Panic => "panicked",
+            Cause::Error => "failed",
+            Cause::Value => "had a value that cannot travel",
+            Cause::Cancelled => "was cancelled",
+        };
+        write!(f, " {what} on rank {} ({})", self.rank, self.host)?;
+        if self.attempts > 1 {
+            write!(f, " in each of {} attempts", self.attempts)?;
+        }
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for TaskError {}
+
+/// What went wrong inside a task, before anybody has added whose it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) cause: Cause,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn error(error: impl fmt::Display) -> Self {
+        Failure { cause: Cause::Error, message: error.to_string() }
+    }
+
+    pub(crate) fn panic(message: String) -> Self {
+        Failure { cause: Cause::Panic, message }
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        Failure { cause: Cause::Cancelled, message: String::new() }
+    }
+
+    /// Adds which task it was and where it ran.
+    pub(crate) fn of(
+        self,
+        label: &str,
+        index: Option<u64>,
+        attempts: u32,
+        context: &super::RankContext,
+    ) -> TaskError {
+        TaskError {
+            label: label.to_owned(),
+            index,
+            rank: context.rank,
+            host: context.host.clone(),
+            attempts,
+            cause: self.cause,
+            message: self.message,
+        }
+    }
+}
+
+impl From<WireError> for Failure {
+    fn from(error: WireError) -> Self {
+        Failure { cause: Cause::Value, message: error.to_string() }
+    }
+}
+
+impl From<FunctionError> for Failure {
+    fn from(error: FunctionError) -> Self {
+        Failure { cause: Cause::Error, message: error.to_string() }
+    }
+}

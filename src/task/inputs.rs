@@ -1,0 +1,74 @@
+//! What an entry reads: the constants of its record, the values it depends on, and its rank.
+
+use super::{Collections, Failure, Locals, Stored};
+use crate::random::{Seed, Stream, StreamFamily};
+use crate::wire::{self, Value};
+
+/// What tasks may know of the rank they run on.
+#[derive(Debug)]
+pub(crate) struct RankContext {
+    pub(crate) rank: usize,
+    pub(crate) host: String,
+    pub(crate) seed: Seed,
+    pub(crate) locals: Locals,
+    pub(crate) collections: Collections,
+}
+
+/// The arguments of one task, read in the order in which they were packed.
+pub(crate) struct Inputs<'a> {
+    constants: &'a [u8],
+    values: std::vec::IntoIter<Stored>,
+    context: &'a RankContext,
+}
+
+impl<'a> Inputs<'a> {
+    pub(crate) fn new(constants: &'a [u8], values: Vec<Stored>, context: &'a RankContext) -> Self {
+        Inputs { constants, values: values.into_iter(), context }
+    }
+
+    /// The next constant.
+    pub(crate) fn constant<T: Value>(&mut self) -> Result<T, Failure> {
+        Ok(wire::decode_from(&mut self.constants)?)
+    }
+
+    /// The next value that another task made.
+    pub(crate) fn value(&mut self) -> Stored {
+        self.values.next().expect("the graph supplies as many values as were packed")
+    }
+
+    /// The stream with this key under the seed of the run.
+    pub(crate) fn stream(&self, key: &[u32]) -> Stream {
+        Stream::new(&self.context.seed, key)
+    }
+
+    /// The streams whose keys begin with `prefix`.
+    pub(crate) fn streams(&self, prefix: &[u32]) -> StreamFamily {
+        StreamFamily::new(&self.context.seed, prefix)
+    }
+
+    pub(crate) fn locals(&self) -> &'a Locals {
+        &self.context.locals
+    }
+
+    pub(crate) fn context(&self) -> &'a RankContext {
+        self.context
+    }
+
+    #[cfg(test)]
+    pub(crate) fn empty<R>(with: impl FnOnce(&mut Inputs<'_>) -> R) -> R {
+        with(&mut Inputs::new(&[], Vec::new(), &RankContext::for_tests(0)))
+    }
+}
+
+impl RankContext {
+    #[cfg(test)]
+    pub(crate) fn for_tests(rank: usize) -> Self {
+        RankContext {
+            rank,
+            host: "here".to_owned(),
+            seed: Seed::from(0u64),
+            locals: Locals::default(),
+            collections: Collections::default(),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What a task is: a function of the executable, its arguments, and the value or the failure it ends in.
+
+mod arguments;
+mod collections;
+mod failure;
+mod function;
+mod ids;
+mod inputs;
+mod local;
+mod panics;
+pub(crate) mod pipeline;
+mod value;
+
+pub(crate) use arguments::Record;
+pub(crate) use arguments::{InputsRef, Sealed, TaskFailure};
+pub use arguments::{Arg, Args};
+pub(crate) use collections::Collections;
+pub use failure::{Cause, TaskError};
+pub(crate) use failure::Failure;
+pub(crate) use function::{Build, FnRef, Function, FunctionError, image_fingerprint};
+pub(crate) use ids::{CollectionId, GraphId, NodeId, PassId, Place, Slot};
+pub(crate) use inputs::{Inputs, RankContext};
+pub(crate) use local::{Built, LocalSpec, Locals};
+pub(crate) use panics::{contain, contain_thread, install_hook};
+pub(crate) use value::{Erased, Outcome, Stored, erase};

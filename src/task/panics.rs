@@ -1,0 +1,105 @@
+//! Panics inside tasks: contained, and recorded with the place where they happened.
+//!
+//! The hook runs before anything is caught, on whichever thread panicked, which may be a rayon thread that
+//! runs a piece of somebody's task; so it only records. Whether a panic is contained is decided by whoever
+//! catches it.
+
+use super::Failure;
+use std::{
+    any::Any,
+    cell::Cell,
+    collections::VecDeque,
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
+    sync::{Mutex, Once},
+};
+
+thread_local! {
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The last panics of threads that run tasks, to find the place of one that crossed threads.
+static RECORDED: Mutex<VecDeque<(String, String)>> = Mutex::new(VecDeque::new());
+const KEPT: usize = 64;
+
+/// Installs the hook that records panics of contained threads and leaves all others to the hook before it.
+pub(crate) fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if CONTAINED.get() {
+                record(info);
+            } else {
+                previous(info);
+            }
+        }));
+    });
+}
+
+/// Marks this thread as one whose panics are always caught: a compute thread of a rank.
+pub(crate) fn contain_thread() {
+    CONTAINED.set(true);
+}
+
+/// Runs `work`, and turns a panic into a failure with the panic's message and place.
+pub(crate) fn contain<R>(work: impl FnOnce() -> R) -> Result<R, Failure> {
+    let outer = CONTAINED.replace(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    CONTAINED.set(outer);
+    result.map_err(|payload| Failure::panic(describe(&*payload)))
+}
+
+fn record(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let mut recorded = RECORDED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if recorded.len() == KEPT {
+        recorded.pop_front();
+    }
+    recorded.push_back((message(info.payload()), place));
+}
+
+fn describe(payload: &(dyn Any + Send)) -> String {
+    let message = message(payload);
+    let mut recorded = RECORDED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let known = recorded.iter().rposition(|(said, _)| *said == message);
+    match known.and_then(|position| recorded.remove(position)) {
+        Some((_, place)) => format!("{message} (at {place})"),
+        None => message,
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    if let Some(message) = payload.downcast_ref::<&str>() {
+        (*message).to_owned()
+    } else if let Some(message) = payload.downcast_ref::<String>() {
+        message.clone()
+    } else {
+        "(a panic whose payload is not text)".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contained_panic_tells_its_message_and_place() {
+        install_hook();
+        let failure = contain(|| panic!("no {}", "luck")).expect_err("it panicked");
+        assert!(failure.message.starts_with("no luck (at "), "{}", failure.message);
+        assert!(failure.message.contains("panics.rs:"), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_panic_in_a_rayon_piece_is_found_by_its_message() {
+        install_hook();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(2)
+            .start_handler(|_| contain_thread())
+            .build()
+            .expect("two threads");
+        let failure = contain(|| pool.install(|| rayon::join(|| 1, || panic!("in a piece"))))
+            .expect_err("it panicked");
+        assert!(failure.message.starts_with("in a piece (at "), "{}", failure.message);
+    }
+}

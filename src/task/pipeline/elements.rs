@@ -1,0 +1,96 @@
+//! Elements with their type, and blocks, which have forgotten it.
+
+use crate::wire::Value;
+use serde::{Deserialize, Serialize};
+use std::{any::Any, ops::Range};
+
+/// The elements that came of a range of the source, in its order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(bound(serialize = "T: Serialize", deserialize = "T: serde::de::DeserializeOwned"))]
+pub(crate) struct Elements<T> {
+    /// The range of the source.
+    pub(crate) range: Range<u64>,
+    /// The source index of each value; none if no element of the range is missing.
+    pub(crate) indices: Option<Vec<u64>>,
+    pub(crate) values: Vec<T>,
+}
+
+/// Elements of a type that only their producer and their consumer know.
+pub(crate) struct Block {
+    pub(crate) range: Range<u64>,
+    elements: Box<dyn Any + Send>,
+}
+
+impl<T: Send + 'static> Elements<T> {
+    pub(crate) fn dense(range: Range<u64>, values: Vec<T>) -> Self {
+        debug_assert_eq!(range.end - range.start, values.len() as u64);
+        Elements { range, indices: None, values }
+    }
+
+    pub(crate) fn into_block(self) -> Block {
+        Block { range: self.range.clone(), elements: Box::new(self) }
+    }
+
+    /// The source index of the value at `position`.
+    #[inline]
+    pub(crate) fn index(&self, position: usize) -> u64 {
+        match &self.indices {
+            None => self.range.start + position as u64,
+            Some(indices) => indices[position],
+        }
+    }
+}
+
+impl<T: Clone + Send + 'static> Elements<T> {
+    /// The elements whose source index lies in `range`.
+    pub(crate) fn slice(&self, range: Range<u64>) -> Self {
+        match &self.indices {
+            None => {
+                let start = (range.start - self.range.start) as usize;
+                let end = (range.end - self.range.start) as usize;
+                Elements::dense(range, self.values[start..end].to_vec())
+            }
+            Some(indices) => {
+                let start = indices.partition_point(|&index| index < range.start);
+                let end = indices.partition_point(|&index| index < range.end);
+                Elements {
+                    range,
+                    indices: Some(indices[start..end].to_vec()),
+                    values: self.values[start..end].to_vec(),
+                }
+            }
+        }
+    }
+}
+
+impl<T: Value> Elements<T> {
+    /// Takes over what follows directly behind, if neither has gaps.
+    pub(crate) fn append(&mut self, next: Self) -> Result<(), Self> {
+        if self.range.end != next.range.start || self.indices.is_some() || next.indices.is_some() {
+            return Err(next);
+        }
+        self.range.end = next.range.end;
+        self.values.extend(next.values);
+        Ok(())
+    }
+}
+
+impl Block {
+    pub(crate) fn typed<T: Send + 'static>(self) -> Elements<T> {
+        *self.elements.downcast().expect("typed handles read elements as the type they were made with")
+    }
+
+    pub(crate) fn copy<T: Clone + Send + 'static>(&self) -> Block {
+        let elements: &Elements<T> = self
+            .elements
+            .downcast_ref()
+            .expect("typed handles read elements as the type they were made with");
+        elements.clone().into_block()
+    }
+}
+
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Block({:?})", self.range)
+    }
+}

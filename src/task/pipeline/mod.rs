@@ -1,0 +1,136 @@
+//! What is done to the elements of a map: sources that make them, stages that turn them into others, and
+//! sinks that bring them together.
+//!
+//! A compute thread works on a *block*, the elements of one leaf of the source, at a time, so that what
+//! flows through a chain of stages stays in its cache. The types of the elements are known inside the
+//! entries alone; between them a block carries `dyn Any`.
+
+mod elements;
+mod sinks;
+mod sources;
+mod stages;
+mod streams;
+mod tree;
+
+pub(crate) use elements::{Block, Elements};
+pub(crate) use sinks::{Collect, Fold, Keep, MergeEntry, MergeFunction, Outcomes, Reduce};
+pub(crate) use sources::{CollectionEntry, Index, RangeEntry, Slices, VectorEntry, VectorSlices};
+pub(crate) use stages::{Each, Fallible, Filter, Finish, Plain, Random, RandomWith, StageHeader, With};
+pub(crate) use streams::{KeyFunction, KeyFunctionEntry, KeySpec};
+
+use super::{Erased, Failure, RankContext, Stored, TaskError};
+use crate::wire::WireError;
+use std::{any::Any, ops::Range, sync::Arc};
+
+pub(crate) type BuiltSource = Result<Arc<dyn Source>, Failure>;
+pub(crate) type BuiltStage = Result<Arc<dyn Stage>, Failure>;
+pub(crate) type BuiltSink = Result<Arc<dyn Sink>, Failure>;
+
+/// What a compute thread has at hand while it works on elements, and the failures it has met.
+#[derive(Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) context: &'a RankContext,
+    /// The stage or, behind the stages, the sink that is at work.
+    pub(crate) operator: u32,
+    pub(crate) failures: Vec<(u32, TaskError)>,
+}
+
+impl Work<'_> {
+    pub(crate) fn fail(&mut self, failure: Failure, label: &str, index: u64, attempts: u32) {
+        let error = failure.of(label, Some(index), attempts, self.context);
+        self.failures.push((self.operator, error));
+    }
+}
+
+/// Elements of a grant that came with it: a vector and the index of its first element.
+#[derive(Debug, Clone)]
+pub(crate) struct GrantData {
+    pub(crate) values: Stored,
+    pub(crate) start: u64,
+}
+
+/// Makes the elements of a range.
+pub(crate) trait Source: Send + Sync {
+    fn produce(
+        &self,
+        range: Range<u64>,
+        data: Option<&GrantData>,
+        work: &mut Work<'_>,
+    ) -> Result<Block, Failure>;
+}
+
+/// Reads blocks; a block that several consumers read is duplicated for all but the last of them.
+pub(crate) trait Consumer {
+    fn duplicate(&self, block: &Block) -> Block;
+}
+
+/// Turns elements into other elements. An element that fails is recorded and left out.
+pub(crate) trait Stage: Consumer + Send + Sync {
+    fn apply(&self, block: Block, work: &mut Work<'_>) -> Block;
+}
+
+/// Brings elements together.
+pub(crate) trait Sink: Consumer + Send + Sync {
+    fn accumulator(&self, geometry: Geometry) -> Box<dyn Accumulator>;
+
+    /// Whether results leave the rank as they come, and not in one piece at the end.
+    fn is_eager(&self) -> bool {
+        false
+    }
+
+    /// Whether failed elements are part of the result.
+    fn takes_failures(&self) -> bool {
+        false
+    }
+}
+
+/// The shape of the source and of the reduction tree over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    pub(crate) length: u64,
+    pub(crate) leaf: u64,
+}
+
+/// What a sink has gathered so far: of a job, of a rank, of all. The order in which accumulators are merged
+/// does not change what they end in.
+pub(crate) trait Accumulator: Any + Send {
+    /// Takes the elements of one leaf.
+    fn push(&mut self, block: Block, work: &mut Work<'_>);
+    /// Takes what an accumulator of the same sink has gathered.
+    fn merge(&mut self, other: Box<dyn Accumulator>) -> Result<(), Failure>;
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError>;
+    fn merge_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure>;
+    /// The result; `failures` is empty unless the sink takes failures.
+    fn finish(self: Box<Self>, failures: Vec<TaskError>) -> Result<Arc<dyn Erased>, Failure>;
+}
+
+impl std::fmt::Debug for dyn Accumulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Accumulator")
+    }
+}
+
+fn downcast<A: Accumulator>(accumulator: Box<dyn Accumulator>) -> A {
+    let any: Box<dyn Any> = accumulator;
+    *any.downcast().expect("accumulators of one sink have one type")
+}
+
+#[cfg(test)]
+pub(crate) mod tests_support {
+    use crate::graph::CallResult;
+    use crate::task::{Build, FnRef, Inputs};
+    use std::sync::Arc;
+
+    struct One;
+    impl Build<fn()> for One {
+        type Output = CallResult;
+        fn build(_: fn(), _: &mut Inputs<'_>) -> CallResult {
+            Ok(Arc::new(1u64))
+        }
+    }
+
+    /// A function reference for tests that never call it, or do not care.
+    pub(crate) fn any_call() -> FnRef<CallResult> {
+        FnRef::new::<fn(), One>(|| ()).expect("in the executable")
+    }
+}

@@ -1,0 +1,307 @@
+//! Sinks: collect, keep on the rank, reduce and fold.
+
+use super::{
+    Accumulator, Block, BuiltSink, Consumer, Elements, Geometry, Sink, Work, downcast, tree::Tree,
+};
+use crate::task::{
+    Build, CollectionId, Erased, Failure, Inputs, TaskError, contain, erase,
+};
+use crate::wire::{self, Value, WireError};
+use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+
+/// All values, in the order of the source: `Vec<T>`.
+pub(crate) struct Collect<T>(PhantomData<T>);
+/// All values and all failures, in the order of the source: `Vec<Result<T, TaskError>>`.
+pub(crate) struct Outcomes<T>(PhantomData<T>);
+
+struct CollectSink<T, const FAILURES: bool>(PhantomData<fn() -> T>);
+
+impl<T: Value + Clone> Build<fn(T)> for Collect<T> {
+    type Output = BuiltSink;
+    fn build(_: fn(T), _: &mut Inputs<'_>) -> BuiltSink {
+        Ok(Arc::new(CollectSink::<T, false>(PhantomData)))
+    }
+}
+
+impl<T: Value + Clone> Build<fn(T)> for Outcomes<T> {
+    type Output = BuiltSink;
+    fn build(_: fn(T), _: &mut Inputs<'_>) -> BuiltSink {
+        Ok(Arc::new(CollectSink::<T, true>(PhantomData)))
+    }
+}
+
+impl<T: Value + Clone, const FAILURES: bool> Consumer for CollectSink<T, FAILURES> {
+    fn duplicate(&self, block: &Block) -> Block {
+        block.copy::<T>()
+    }
+}
+
+impl<T: Value + Clone, const FAILURES: bool> Sink for CollectSink<T, FAILURES> {
+    fn accumulator(&self, _: Geometry) -> Box<dyn Accumulator> {
+        Box::new(Pieces::<T, FAILURES> { pieces: BTreeMap::new() })
+    }
+    fn is_eager(&self) -> bool {
+        true
+    }
+    fn takes_failures(&self) -> bool {
+        FAILURES
+    }
+}
+
+/// Elements by the start of their range.
+struct Pieces<T, const FAILURES: bool> {
+    pieces: BTreeMap<u64, Elements<T>>,
+}
+
+impl<T: Value, const FAILURES: bool> Pieces<T, FAILURES> {
+    fn insert(&mut self, elements: Elements<T>) {
+        let elements = match self.pieces.range_mut(..elements.range.start).next_back() {
+            Some((_, before)) => match before.append(elements) {
+                Ok(()) => return,
+                Err(elements) => elements,
+            },
+            None => elements,
+        };
+        self.pieces.insert(elements.range.start, elements);
+    }
+}
+
+impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES> {
+    fn push(&mut self, block: Block, _: &mut Work<'_>) {
+        self.insert(block.typed());
+    }
+
+    fn merge(&mut self, other: Box<dyn Accumulator>) -> Result<(), Failure> {
+        for (_, elements) in downcast::<Self>(other).pieces {
+            self.insert(elements);
+        }
+        Ok(())
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        wire::encode(&self.pieces.len(), out)?;
+        for elements in self.pieces.values() {
+            wire::encode(&elements.range, out)?;
+            wire::encode(&elements.indices, out)?;
+            wire::encode(&elements.values, out)?;
+        }
+        Ok(())
+    }
+
+    fn merge_bytes(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
+        let count: usize = wire::decode_from(&mut bytes)?;
+        for _ in 0..count {
+            let range = wire::decode_from(&mut bytes)?;
+            let indices = wire::decode_from(&mut bytes)?;
+            let values = wire::decode_from(&mut bytes)?;
+            self.insert(Elements { range, indices, values });
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, failures: Vec<TaskError>) -> Result<Arc<dyn Erased>, Failure> {
+        if !FAILURES {
+            let mut pieces = self.pieces.into_values();
+            let mut all = pieces.next().map(|first| first.values).unwrap_or_default();
+            all.extend(pieces.flat_map(|piece| piece.values));
+            return Ok(erase(all)?);
+        }
+        let mut by_index: BTreeMap<u64, Result<T, TaskError>> =
+            failures.into_iter().map(|error| (error.index.unwrap_or(0), Err(error))).collect();
+        for mut piece in self.pieces.into_values() {
+            let values = std::mem::take(&mut piece.values);
+            by_index.extend(values.into_iter().enumerate().map(|(k, v)| (piece.index(k), Ok(v))));
+        }
+        Ok(erase(by_index.into_values().collect::<Vec<_>>())?)
+    }
+}
+
+/// The elements stay on the rank that made them, as a collection; the constant is its name.
+pub(crate) struct Keep<T>(PhantomData<T>);
+
+struct KeepSink<T> {
+    collection: CollectionId,
+    elements: PhantomData<fn() -> T>,
+}
+
+impl<T: Value + Clone> Build<fn(T)> for Keep<T> {
+    type Output = BuiltSink;
+    fn build(_: fn(T), inputs: &mut Inputs<'_>) -> BuiltSink {
+        Ok(Arc::new(KeepSink::<T> { collection: inputs.constant()?, elements: PhantomData }))
+    }
+}
+
+impl<T: Value + Clone> Consumer for KeepSink<T> {
+    fn duplicate(&self, block: &Block) -> Block {
+        block.copy::<T>()
+    }
+}
+
+impl<T: Value + Clone> Sink for KeepSink<T> {
+    fn accumulator(&self, _: Geometry) -> Box<dyn Accumulator> {
+        Box::new(Kept::<T> { collection: self.collection, elements: PhantomData })
+    }
+}
+
+/// Nothing travels: the elements go to the collection at once.
+struct Kept<T> {
+    collection: CollectionId,
+    elements: PhantomData<fn() -> T>,
+}
+
+impl<T: Value + Clone> Accumulator for Kept<T> {
+    fn push(&mut self, block: Block, work: &mut Work<'_>) {
+        work.context.collections.keep::<T>(self.collection, block.typed());
+    }
+    fn merge(&mut self, _: Box<dyn Accumulator>) -> Result<(), Failure> {
+        Ok(())
+    }
+    fn encode(&self, _: &mut Vec<u8>) -> Result<(), WireError> {
+        Ok(())
+    }
+    fn merge_bytes(&mut self, _: &[u8]) -> Result<(), Failure> {
+        Ok(())
+    }
+    fn finish(self: Box<Self>, _: Vec<TaskError>) -> Result<Arc<dyn Erased>, Failure> {
+        Ok(Arc::new(()))
+    }
+}
+
+/// `fn(T, T) -> T` over all elements: `T`.
+pub(crate) struct Reduce<T>(PhantomData<T>);
+
+struct ReduceSink<T> {
+    label: Arc<str>,
+    merge: fn(T, T) -> T,
+}
+
+impl<T: Value + Clone> Build<fn(T, T) -> T> for Reduce<T> {
+    type Output = BuiltSink;
+    fn build(merge: fn(T, T) -> T, inputs: &mut Inputs<'_>) -> BuiltSink {
+        Ok(Arc::new(ReduceSink { label: inputs.constant()?, merge }))
+    }
+}
+
+impl<T: Value + Clone> Consumer for ReduceSink<T> {
+    fn duplicate(&self, block: &Block) -> Block {
+        block.copy::<T>()
+    }
+}
+
+impl<T: Value + Clone> Sink for ReduceSink<T> {
+    fn accumulator(&self, geometry: Geometry) -> Box<dyn Accumulator> {
+        let merge = self.merge;
+        let leaf = move |values: Vec<T>| values.into_iter().reduce(merge);
+        Box::new(Partial::new(geometry, Arc::clone(&self.label), leaf, merge, |root: Option<T>| {
+            root.ok_or_else(|| Failure::error("there is no element to reduce"))
+        }))
+    }
+}
+
+/// `fn(A, T) -> A` over the elements of a leaf, `fn(A, A) -> A` over leaves: `A`.
+pub(crate) struct Fold<T, A>(PhantomData<(T, A)>);
+
+struct FoldSink<T, A> {
+    label: Arc<str>,
+    start: A,
+    fold: fn(A, T) -> A,
+    merge: fn(A, A) -> A,
+}
+
+/// The two functions of a fold travel as one reference and one constant of the other's entry.
+impl<T: Value + Clone, A: Value + Clone> Build<fn(A, T) -> A> for Fold<T, A> {
+    type Output = BuiltSink;
+    fn build(fold: fn(A, T) -> A, inputs: &mut Inputs<'_>) -> BuiltSink {
+        let label = inputs.constant()?;
+        let merge: crate::task::FnRef<MergeFunction<A>> = inputs.constant()?;
+        let merge = merge.resolve()?.call(inputs).0;
+        let start = inputs.constant()?;
+        Ok(Arc::new(FoldSink { label, start, fold, merge }))
+    }
+}
+
+/// A merge function on its way.
+pub(crate) struct MergeFunction<A>(fn(A, A) -> A);
+
+/// The entry that yields a [`MergeFunction`].
+pub(crate) struct MergeEntry;
+
+impl<A: 'static> Build<fn(A, A) -> A> for MergeEntry {
+    type Output = MergeFunction<A>;
+    fn build(function: fn(A, A) -> A, _: &mut Inputs<'_>) -> MergeFunction<A> {
+        MergeFunction(function)
+    }
+}
+
+impl<T: Value + Clone, A: Value + Clone> Consumer for FoldSink<T, A> {
+    fn duplicate(&self, block: &Block) -> Block {
+        block.copy::<T>()
+    }
+}
+
+impl<T: Value + Clone, A: Value + Clone> Sink for FoldSink<T, A> {
+    fn accumulator(&self, geometry: Geometry) -> Box<dyn Accumulator> {
+        let (fold, start, empty) = (self.fold, self.start.clone(), self.start.clone());
+        let leaf = move |values: Vec<T>| {
+            let mut values = values.into_iter().peekable();
+            values.peek().is_some().then(|| values.fold(start.clone(), fold))
+        };
+        let finish = move |root: Option<A>| Ok(root.unwrap_or(empty));
+        Box::new(Partial::new(geometry, Arc::clone(&self.label), leaf, self.merge, finish))
+    }
+}
+
+/// A part of a reduction.
+struct Partial<T, A, L, F> {
+    geometry: Geometry,
+    label: Arc<str>,
+    tree: Tree<A>,
+    leaf: L,
+    merge: fn(A, A) -> A,
+    finish: F,
+    elements: PhantomData<fn(T)>,
+}
+
+impl<T, A: Value, L, F> Partial<T, A, L, F> {
+    fn new(geometry: Geometry, label: Arc<str>, leaf: L, merge: fn(A, A) -> A, finish: F) -> Self {
+        let tree = Tree::new(geometry.length.div_ceil(geometry.leaf));
+        Partial { geometry, label, tree, leaf, merge, finish, elements: PhantomData }
+    }
+}
+
+impl<T, A, L, F> Accumulator for Partial<T, A, L, F>
+where
+    T: Value,
+    A: Value,
+    L: Fn(Vec<T>) -> Option<A> + Send + 'static,
+    F: FnOnce(Option<A>) -> Result<A, Failure> + Send + 'static,
+{
+    fn push(&mut self, block: Block, work: &mut Work<'_>) {
+        let start = block.range.start;
+        let values = block.typed::<T>().values;
+        let (leaf, merge, tree) = (&self.leaf, self.merge, &mut self.tree);
+        let position = start / self.geometry.leaf;
+        if let Err(failure) = contain(|| tree.push(position, leaf(values), merge)) {
+            work.fail(failure, &self.label, start, 1);
+        }
+    }
+
+    fn merge(&mut self, other: Box<dyn Accumulator>) -> Result<(), Failure> {
+        let (tree, merge) = (&mut self.tree, self.merge);
+        contain(|| tree.merge(downcast::<Self>(other).tree, merge))
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        wire::encode(&self.tree, out)
+    }
+
+    fn merge_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let other: Tree<A> = wire::decode(bytes)?;
+        let (tree, merge) = (&mut self.tree, self.merge);
+        contain(|| tree.merge(other, merge))
+    }
+
+    fn finish(self: Box<Self>, _: Vec<TaskError>) -> Result<Arc<dyn Erased>, Failure> {
+        Ok(erase((self.finish)(self.tree.into_root())?)?)
+    }
+}

@@ -1,0 +1,154 @@
+//! Values without their type: what the runtime stores, shares between readers and sends.
+
+use super::TaskError;
+use crate::wire::{self, Value, WireError};
+use std::{
+    any::Any,
+    sync::{Arc, OnceLock},
+};
+
+/// A value whose type only the code that made it and the code that reads it know.
+pub(crate) trait Erased: Any + Send + Sync {
+    /// Appends the bytes of the value.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError>;
+}
+
+impl<T: Value> Erased for T {
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        wire::encode(self, out)
+    }
+}
+
+impl std::fmt::Debug for dyn Erased {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Value")
+    }
+}
+
+/// Wraps a value that a task made.
+///
+/// In debug builds the first value of each type goes through the wire and back, on every scheduler, so
+/// that a type that cannot travel fails on a laptop and not on the cluster.
+pub(crate) fn erase<T: Value>(value: T) -> Result<Arc<dyn Erased>, WireError> {
+    #[cfg(debug_assertions)]
+    check_that_it_travels(&value)?;
+    Ok(Arc::new(value))
+}
+
+#[cfg(debug_assertions)]
+fn check_that_it_travels<T: Value>(value: &T) -> Result<(), WireError> {
+    use std::{any::TypeId, collections::HashSet, sync::Mutex};
+    static CHECKED: Mutex<Option<HashSet<TypeId>>> = Mutex::new(None);
+    let first = CHECKED
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .get_or_insert_default()
+        .insert(TypeId::of::<T>());
+    if first {
+        wire::decode::<T>(&wire::encode_to_vec(value)?)?;
+    }
+    Ok(())
+}
+
+/// A value as a rank holds it: made here, or arrived as bytes and decoded by its first reader.
+#[derive(Clone, Debug)]
+pub(crate) enum Stored {
+    Made(Arc<dyn Erased>),
+    Arrived(Arc<Arrived>),
+}
+
+/// The bytes of a value from another rank, and the value once somebody has read it.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    bytes: Vec<u8>,
+    value: OnceLock<Result<Arc<dyn Erased>, WireError>>,
+}
+
+/// How a task ended.
+pub(crate) type Outcome = Result<Stored, Arc<TaskError>>;
+
+impl Stored {
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Stored::Arrived(Arc::new(Arrived { bytes, value: OnceLock::new() }))
+    }
+
+    /// The value, shared with all other readers on this rank.
+    pub(crate) fn share<T: Value>(&self) -> Result<Arc<T>, WireError> {
+        let erased = match self {
+            Stored::Made(value) => value,
+            Stored::Arrived(arrived) => arrived
+                .value
+                .get_or_init(|| wire::decode::<T>(&arrived.bytes).map(|value| Arc::new(value) as _))
+                .as_ref()
+                .map_err(Clone::clone)?,
+        };
+        Ok(downcast(Arc::clone(erased)))
+    }
+
+    /// The value itself: moved if nobody else holds it, cloned otherwise.
+    pub(crate) fn take<T: Value + Clone>(self) -> Result<T, WireError> {
+        self.take_or(|value| Ok(T::clone(value)))
+    }
+
+    /// The value itself: moved if nobody else holds it, copied through the wire format otherwise.
+    pub(crate) fn take_or_copy<T: Value>(self) -> Result<T, WireError> {
+        self.take_or(|value| wire::decode(&wire::encode_to_vec(value)?))
+    }
+
+    fn take_or<T: Value>(
+        self,
+        copy: impl FnOnce(&T) -> Result<T, WireError>,
+    ) -> Result<T, WireError> {
+        let shared = match self {
+            Stored::Made(value) => downcast::<T>(value),
+            Stored::Arrived(arrived) => match Arc::try_unwrap(arrived) {
+                Ok(Arrived { bytes, value }) => match value.into_inner() {
+                    Some(value) => downcast::<T>(value?),
+                    None => return wire::decode(&bytes),
+                },
+                Err(shared) => Stored::Arrived(shared).share::<T>()?,
+            },
+        };
+        Arc::try_unwrap(shared).or_else(|shared| copy(&shared))
+    }
+
+    /// Appends the bytes of the value.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        match self {
+            Stored::Made(value) => value.encode(out),
+            Stored::Arrived(arrived) => {
+                out.extend_from_slice(&arrived.bytes);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn downcast<T: Value>(value: Arc<dyn Erased>) -> Arc<T> {
+    let value: Arc<dyn Any + Send + Sync> = value;
+    value.downcast().expect("typed handles read a value as the type it was made with")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_holder_moves_and_others_clone() {
+        let made = Stored::Made(Arc::new(vec![1u8, 2, 3]));
+        let address = made.share::<Vec<u8>>().expect("bytes").as_ptr();
+        let other = made.clone();
+        assert_ne!(made.take::<Vec<u8>>().expect("bytes").as_ptr(), address);
+        assert_eq!(other.take::<Vec<u8>>().expect("bytes").as_ptr(), address);
+    }
+
+    #[test]
+    fn arrived_bytes_are_decoded_once_for_all_readers() {
+        let bytes = wire::encode_to_vec(&String::from("once")).expect("text");
+        let arrived = Stored::from_bytes(bytes);
+        let first = arrived.share::<String>().expect("text");
+        let second = arrived.clone().share::<String>().expect("text");
+        assert!(Arc::ptr_eq(&first, &second));
+        assert_eq!(arrived.take::<String>().expect("text"), "once");
+    }
+}

@@ -1,0 +1,156 @@
+//! What ranks tell each other at the start, and what follows from it.
+
+use crate::random::Seed;
+use crate::wire;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One rank's introduction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    pub(crate) host: String,
+    pub(crate) pid: u32,
+    /// Process numbers mean the same on ranks with an equal namespace.
+    pub(crate) pid_namespace: String,
+    /// The cores that the process may use, as the system writes them.
+    pub(crate) affinity: String,
+    /// How many these are.
+    pub(crate) cores: usize,
+    /// Compute threads, if the user has said how many.
+    pub(crate) threads: Option<usize>,
+    pub(crate) seed: Option<Seed>,
+}
+
+/// A hello with the executable's fingerprint in front, which every version of this crate can read.
+pub(super) fn seal(fingerprint: u64, hello: &Hello) -> Vec<u8> {
+    let mut bytes = fingerprint.to_le_bytes().to_vec();
+    bytes.extend((hello.host.len() as u32).to_le_bytes());
+    bytes.extend(hello.host.as_bytes());
+    bytes.extend(wire::encode_to_vec(hello).unwrap_or_default());
+    bytes
+}
+
+/// Reads all hellos, or says which rank runs another executable.
+pub(super) fn open(sealed: &[&[u8]]) -> Result<Vec<Hello>, String> {
+    let fingerprints: Vec<Option<(u64, String)>> = sealed.iter().map(|s| front(s)).collect();
+    let Some(Some((expected, _))) = fingerprints.first() else {
+        return Err("rank 0 sent no introduction that this executable can read".into());
+    };
+    for (rank, front) in fingerprints.iter().enumerate() {
+        match front {
+            Some((fingerprint, _)) if fingerprint == expected => {}
+            other => {
+                let host = other.as_ref().map_or("unknown", |(_, host)| host);
+                return Err(format!(
+                    "rank {rank} on host {host} runs another executable than rank 0; start the same file \
+                     on every rank (is a host's copy out of date?)"
+                ));
+            }
+        }
+    }
+    let decode = |bytes: &&[u8]| {
+        let host = u32::from_le_bytes(bytes[8..12].try_into().unwrap_or_default()) as usize;
+        wire::decode(&bytes[12 + host..]).map_err(|error| error.to_string())
+    };
+    sealed.iter().map(decode).collect()
+}
+
+fn front(sealed: &[u8]) -> Option<(u64, String)> {
+    let (fingerprint, rest) = sealed.split_first_chunk::<8>()?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let host = rest.get(..u32::from_le_bytes(*length) as usize)?;
+    Some((u64::from_le_bytes(*fingerprint), String::from_utf8_lossy(host).into_owned()))
+}
+
+impl Hello {
+    /// This process.
+    pub(crate) fn of_this_process(threads: Option<usize>, seed: Option<Seed>) -> Hello {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let status = read("/proc/self/status");
+        let affinity = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        let host = read("/proc/sys/kernel/hostname").trim().to_owned();
+        Hello {
+            host: if host.is_empty() { "localhost".into() } else { host },
+            pid: std::process::id(),
+            pid_namespace: namespace.to_string_lossy().into_owned(),
+            affinity: affinity.unwrap_or_default().trim().to_owned(),
+            cores: std::thread::available_parallelism().map_or(1, Into::into),
+            threads,
+            seed,
+        }
+    }
+}
+
+/// The compute threads of every rank: what the user says, else the rank's share of the cores of its host.
+pub(super) fn threads(hellos: &[Hello]) -> Vec<usize> {
+    let mut neighbours: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for hello in hellos {
+        *neighbours.entry((&hello.host, &hello.affinity)).or_default() += 1;
+    }
+    let share = |hello: &Hello| {
+        let sharing = neighbours[&(hello.host.as_str(), hello.affinity.as_str())];
+        hello.threads.unwrap_or((hello.cores / sharing).max(1))
+    };
+    hellos.iter().map(share).collect()
+}
+
+/// A warning if a host has more compute threads than cores.
+pub(super) fn oversubscription(hellos: &[Hello], threads: &[usize]) -> Option<String> {
+    let mut hosts: BTreeMap<&str, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
+    for (hello, threads) in hellos.iter().zip(threads) {
+        let (total, cores) = hosts.entry(&hello.host).or_default();
+        *total += threads;
+        cores.insert(&hello.affinity, hello.cores);
+    }
+    let (host, threads, cores) = hosts
+        .into_iter()
+        .map(|(host, (threads, cores))| (host, threads, cores.into_values().sum::<usize>()))
+        .find(|(_, threads, cores)| threads > cores)?;
+    Some(format!(
+        "host {host} has {cores} cores for {threads} compute threads of its ranks; they will be in each \
+         other's way (start fewer ranks, or set SERRIED_THREADS)"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(host: &str, affinity: &str, cores: usize, threads: Option<usize>) -> Hello {
+        Hello {
+            host: host.into(),
+            pid: 1,
+            pid_namespace: String::new(),
+            affinity: affinity.into(),
+            cores,
+            threads,
+            seed: None,
+        }
+    }
+
+    #[test]
+    fn another_executable_is_named_with_its_rank_and_host() {
+        let (zero, one) = (hello("a", "", 1, None), hello("b", "", 1, None));
+        let sealed = [seal(7, &zero), seal(7, &one)];
+        let read = open(&[&sealed[0], &sealed[1]]).expect("both are the same");
+        assert_eq!(read, [zero.clone(), one.clone()]);
+        let other = seal(8, &one);
+        let error = open(&[&sealed[0], &other]).expect_err("they differ");
+        assert!(error.contains("rank 1 on host b"), "{error}");
+        assert!(open(&[&sealed[0], b"x"]).is_err());
+    }
+
+    #[test]
+    fn ranks_share_the_cores_of_their_host() {
+        let shared = [hello("a", "0-7", 8, None), hello("a", "0-7", 8, None), hello("b", "0", 1, None)];
+        assert_eq!(threads(&shared), [4, 4, 1]);
+        let bound = [hello("a", "0-3", 4, None), hello("a", "4-7", 4, None)];
+        assert_eq!(threads(&bound), [4, 4]);
+        let crowded = vec![hello("a", "0-1", 2, None); 4];
+        assert_eq!(threads(&crowded), [1; 4]);
+        let warning = oversubscription(&crowded, &[1; 4]).expect("4 threads on 2 cores");
+        assert!(warning.contains("2 cores for 4 compute threads"), "{warning}");
+        assert_eq!(oversubscription(&bound, &[4, 4]), None);
+    }
+}

@@ -1,0 +1,38 @@
+//! Carrying bytes between ranks.
+//!
+//! A transport moves whole messages and keeps their order between two ranks. It belongs to one thread, the
+//! communicating thread of a rank.
+
+#[cfg(any(test, feature = "mpi"))]
+mod hello;
+mod local;
+#[cfg(feature = "mpi")]
+mod mpi;
+#[cfg(feature = "mpi")]
+mod watch;
+
+#[cfg(feature = "mpi")]
+pub(crate) use hello::Hello;
+#[cfg(test)]
+pub(crate) use local::local_world;
+pub(crate) use local::Solo;
+#[cfg(feature = "mpi")]
+pub(crate) use mpi::{MpiTransport, StartError, library_name};
+
+/// One rank's end of the connections to all others.
+pub(crate) trait Transport {
+    fn rank(&self) -> u32;
+    fn size(&self) -> u32;
+    /// Takes a message for another rank; never waits.
+    fn send(&mut self, to: u32, message: Vec<u8>);
+    /// The next message, if one has come, and its sender; never waits.
+    fn receive(&mut self) -> Option<(u32, Vec<u8>)>;
+    /// Moves on what was sent and looks after the other ranks.
+    fn progress(&mut self) {}
+    /// Waits until every rank has come here; messages that come meanwhile are for nobody.
+    fn leave(&mut self) {}
+    /// Ends the whole job at once.
+    fn abort(&mut self, code: i32) -> ! {
+        std::process::exit(code)
+    }
+}

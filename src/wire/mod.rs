@@ -1,0 +1,36 @@
+//! The wire format: how values and messages become bytes.
+//!
+//! Everything that leaves a rank passes through [`encode`] and [`decode`]; the format is an internal
+//! matter of one job, in which all ranks run the same executable on the same kind of machine, so it
+//! carries no version and uses the native byte order.
+
+mod codec;
+mod raw;
+
+pub(crate) use codec::{WireError, decode, decode_from, encode, encode_to_vec};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// What can be the argument or the result of a task: any type that `serde` can write and read again
+/// and that may move between threads.
+///
+/// The trait is implemented for every such type; there is nothing to implement by hand. Values stay
+/// ordinary Rust values inside a rank, where readers share them, and become bytes only when they leave it.
+///
+/// ```
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Moments { count: u64, mean: f64, m2: f64 }
+///
+/// fn is_value<T: serried::Value>() {}
+/// is_value::<Moments>();
+/// is_value::<Vec<(String, f64)>>();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel between ranks",
+    label = "not a value that a task can take or return",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it, and see that it owns its data and is `Send + Sync`",
+    note = "for what cannot travel (a file handle, a compiled pattern) see `Client::local`"
+)]
+pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}

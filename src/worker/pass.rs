@@ -1,0 +1,210 @@
+//! A pass on one rank: the elements it was granted, and what has been gathered of them.
+
+use super::{
+    job::ElementsJob,
+    program::{Gatherings, Program},
+};
+use crate::graph::PassSpec;
+use crate::scheduler::Progress;
+use crate::task::{TaskError, pipeline::{Accumulator, GrantData}};
+use std::{
+    collections::VecDeque,
+    ops::Range,
+    sync::Arc,
+    time::Duration,
+};
+
+/// A job of elements should take about this long: long beside the hand-over, short beside anybody's patience.
+const JOB: Duration = Duration::from_millis(2);
+/// Progress is reported at least this often while there is any.
+const REPORT: Duration = Duration::from_millis(20);
+
+/// The state of a pass on this rank.
+#[derive(Debug)]
+pub(super) struct RankPass {
+    pub(super) spec: Arc<PassSpec>,
+    /// Built when the values that it reads are there; a failure to build is the failure of every sink.
+    program: Option<Result<Arc<Program>, TaskError>>,
+    queue: VecDeque<(Range<u64>, Option<GrantData>)>,
+    running: usize,
+    nanos: Option<f64>,
+    report: Progress,
+    last_report: Duration,
+    gathered: Vec<Part>,
+    drained: bool,
+}
+
+/// What this rank has gathered for a sink since it last sent any.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) accumulator: Option<Box<dyn Accumulator>>,
+    pub(super) covered: u64,
+    pub(super) failures: Vec<TaskError>,
+}
+
+impl RankPass {
+    pub(super) fn new(spec: Arc<PassSpec>) -> Self {
+        let gathered = spec.sinks.iter().map(|_| Part::default()).collect();
+        let report = Progress { pass: spec.pass, done: Vec::new(), busy_nanos: 0, failed: None };
+        RankPass {
+            spec,
+            program: None,
+            queue: VecDeque::new(),
+            running: 0,
+            nanos: None,
+            report,
+            last_report: Duration::ZERO,
+            gathered,
+            drained: false,
+        }
+    }
+
+    pub(super) fn program(&self) -> Option<&Result<Arc<Program>, TaskError>> {
+        self.program.as_ref()
+    }
+
+    pub(super) fn ready(&mut self, program: Result<Arc<Program>, TaskError>) {
+        self.program = Some(program);
+    }
+
+    pub(super) fn grant(&mut self, range: Range<u64>, data: Option<GrantData>) {
+        self.queue.push_back((range, data));
+    }
+
+    pub(super) fn drain(&mut self) {
+        self.drained = true;
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        !self.queue.is_empty() && matches!(self.program, Some(Ok(_)))
+    }
+
+    /// The next job.
+    pub(super) fn take(&mut self, threads: usize) -> Option<ElementsJob> {
+        let Some(Ok(program)) = &self.program else { return None };
+        let program = Arc::clone(program);
+        let queued: u64 = self.queue.iter().map(|(range, _)| range.end - range.start).sum();
+        let wanted = match (self.spec.batch, self.nanos) {
+            (Some(batch), _) => batch,
+            (None, None) => 1,
+            (None, Some(nanos)) => {
+                let in_time = (JOB.as_nanos() as f64 / nanos.max(0.01)) as u64;
+                in_time.min(queued.div_ceil(threads as u64)).max(1)
+            }
+        };
+        let (range, data) = self.queue.front_mut()?;
+        let leaf = self.spec.leaf;
+        let end = range.end.min(range.start + wanted.div_ceil(leaf) * leaf);
+        let taken = range.start..end;
+        range.start = end;
+        let data = data.clone();
+        if range.start == range.end {
+            self.queue.pop_front();
+        }
+        self.running += 1;
+        Some(ElementsJob { pass: self.spec.pass, program, range: taken, data })
+    }
+
+    /// Takes the result of a job.
+    pub(super) fn finished(&mut self, range: Range<u64>, gathered: Gatherings, nanos: u64, rank: &TaskErrorMaker<'_>) {
+        self.running -= 1;
+        let count = range.end - range.start;
+        let each = nanos as f64 / count.max(1) as f64;
+        self.nanos = Some(self.nanos.map_or(each, |mean| 0.7 * mean + 0.3 * each));
+        self.report.busy_nanos += nanos;
+        self.report.done.push(range);
+        let Some(Ok(program)) = &self.program else { return };
+        let program = Arc::clone(program);
+        let failed = gathered.failures.iter().filter_map(|(_, error)| error.index).min();
+        self.report.failed = self.report.failed.into_iter().chain(failed).min();
+        for (sink, accumulator) in gathered.accumulators.into_iter().enumerate() {
+            let part = &mut self.gathered[sink];
+            part.covered += count;
+            let lineage = &program.lineage[sink];
+            let failures = gathered.failures.iter().filter(|(by, _)| lineage.contains(by));
+            part.failures.extend(failures.map(|(_, error)| error.clone()));
+            keep_needed(&mut part.failures, program.sinks[sink].takes_failures());
+            match &mut part.accumulator {
+                None => part.accumulator = Some(accumulator),
+                Some(all) => {
+                    if let Err(failure) = all.merge(accumulator) {
+                        part.failures.push(rank(failure, &self.spec.sinks[sink].label));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Covers what was granted without running it: the pass could not be built.
+    pub(super) fn fail_queue(&mut self) {
+        let Some(Err(error)) = &self.program else { return };
+        for (range, _) in self.queue.drain(..) {
+            for part in &mut self.gathered {
+                part.covered += range.end - range.start;
+                if part.failures.is_empty() {
+                    part.failures.push(error.clone());
+                }
+            }
+            self.report.failed = Some(0);
+            self.report.done.push(range);
+        }
+    }
+
+    /// What rank 0 should be told now.
+    pub(super) fn take_report(&mut self, now: Duration) -> Option<Progress> {
+        let due = self.queue.is_empty() || now.saturating_sub(self.last_report) >= REPORT;
+        if self.report.done.is_empty() || !due {
+            return None;
+        }
+        self.last_report = now;
+        let fresh =
+            Progress { pass: self.spec.pass, done: Vec::new(), busy_nanos: 0, failed: None };
+        let mut report = std::mem::replace(&mut self.report, fresh);
+        join_ranges(&mut report.done);
+        Some(report)
+    }
+
+    /// What should go to the home of each sink now: everything at the end, what is eager before.
+    pub(super) fn take_gathered(&mut self) -> Vec<(usize, Part)> {
+        let over = self.is_over();
+        let mut taken = Vec::new();
+        for (sink, part) in self.gathered.iter_mut().enumerate() {
+            let eager = match &self.program {
+                Some(Ok(program)) => program.sinks[sink].is_eager(),
+                _ => false,
+            };
+            if part.covered > 0 && (over || eager) {
+                taken.push((sink, std::mem::take(part)));
+            }
+        }
+        taken
+    }
+
+    /// Whether all that was granted is done and no more will be.
+    pub(super) fn is_over(&self) -> bool {
+        self.drained && self.queue.is_empty() && self.running == 0
+    }
+}
+
+/// Makes an error of this rank from a failure and a label.
+pub(super) type TaskErrorMaker<'a> =
+    dyn Fn(crate::task::Failure, &str) -> TaskError + 'a;
+
+/// Unless all failures are wanted, only the first in the order of the source is.
+pub(super) fn keep_needed(failures: &mut Vec<TaskError>, all: bool) {
+    if !all && failures.len() > 1 {
+        failures.sort_by_key(|error| error.index);
+        failures.truncate(1);
+    }
+}
+
+fn join_ranges(ranges: &mut Vec<Range<u64>>) {
+    ranges.sort_by_key(|range| range.start);
+    ranges.dedup_by(|next, before| {
+        let adjacent = before.end == next.start;
+        if adjacent {
+            before.end = next.end;
+        }
+        adjacent
+    });
+}

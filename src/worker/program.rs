@@ -1,0 +1,145 @@
+//! A pass made ready to run on this rank: its source, stages and sinks, built once from their references.
+
+use crate::graph::{Branch, PassSpec};
+use crate::task::{
+    Failure, Inputs, RankContext, Stored, TaskError, contain,
+    pipeline::{Accumulator, Block, Geometry, GrantData, Sink, Source, Stage, Work},
+};
+use std::{ops::Range, sync::Arc};
+
+/// The operators of a pass and who reads from whom.
+pub(crate) struct Program {
+    source: Arc<dyn Source>,
+    stages: Vec<Arc<dyn Stage>>,
+    pub(super) sinks: Vec<Arc<dyn Sink>>,
+    /// What reads from the source and from each stage: stages first, then sinks, numbered behind them.
+    readers: Vec<Vec<u32>>,
+    /// The stages above each sink, and the sink itself: a failure of one of them is a failure of the sink.
+    pub(super) lineage: Vec<Vec<u32>>,
+    pub(super) geometry: Geometry,
+}
+
+/// What a job has gathered for each sink, and who failed.
+#[derive(Debug)]
+pub(crate) struct Gatherings {
+    pub(super) accumulators: Vec<Box<dyn Accumulator>>,
+    pub(super) failures: Vec<(u32, TaskError)>,
+}
+
+impl Program {
+    /// Builds every operator; `values` are the values of the graph that they read, in their order.
+    pub(super) fn build(
+        spec: &PassSpec,
+        mut values: Vec<Stored>,
+        context: &RankContext,
+    ) -> Result<Program, Failure> {
+        let mut inputs = Inputs::new(&spec.source_constants, Vec::new(), context);
+        let source = spec.source.resolve()?.call(&mut inputs)?;
+        let mut take = |count: u32| {
+            let rest = values.split_off(count as usize);
+            std::mem::replace(&mut values, rest)
+        };
+        let mut stages = Vec::with_capacity(spec.stages.len());
+        for stage in &spec.stages {
+            let mut inputs = Inputs::new(&stage.constants, take(stage.inputs), context);
+            stages.push(stage.build.resolve()?.call(&mut inputs)?);
+        }
+        let mut sinks = Vec::with_capacity(spec.sinks.len());
+        for sink in &spec.sinks {
+            let mut inputs = Inputs::new(&sink.constants, take(sink.inputs), context);
+            sinks.push(sink.build.resolve()?.call(&mut inputs)?);
+        }
+        let (readers, lineage) = wiring(spec);
+        let geometry = Geometry { length: spec.length, leaf: spec.leaf };
+        Ok(Program { source, stages, sinks, readers, lineage, geometry })
+    }
+
+    /// Sweeps over a range, leaf by leaf.
+    pub(super) fn run(
+        &self,
+        range: Range<u64>,
+        data: Option<&GrantData>,
+        context: &RankContext,
+    ) -> Gatherings {
+        let mut accumulators: Vec<_> =
+            self.sinks.iter().map(|sink| sink.accumulator(self.geometry)).collect();
+        let mut work = Work { context, operator: 0, failures: Vec::new() };
+        let mut start = range.start;
+        while start < range.end {
+            let end = range.end.min(start + self.geometry.leaf);
+            match contain(|| self.source.produce(start..end, data, &mut work)).and_then(|r| r) {
+                Ok(block) => self.feed(0, block, &mut accumulators, &mut work),
+                Err(failure) => work.fail(failure, "source", start, 1),
+            }
+            start = end;
+        }
+        Gatherings { accumulators, failures: work.failures }
+    }
+
+    /// Hands a block to everything that reads from `branch`.
+    fn feed(
+        &self,
+        branch: usize,
+        block: Block,
+        accumulators: &mut [Box<dyn Accumulator>],
+        work: &mut Work<'_>,
+    ) {
+        let Some((last, others)) = self.readers[branch].split_last() else { return };
+        for &reader in others {
+            let copy = match self.stages.get(reader as usize) {
+                Some(stage) => stage.duplicate(&block),
+                None => self.sinks[reader as usize - self.stages.len()].duplicate(&block),
+            };
+            self.hand(reader, copy, accumulators, work);
+        }
+        self.hand(*last, block, accumulators, work);
+    }
+
+    fn hand(
+        &self,
+        reader: u32,
+        block: Block,
+        accumulators: &mut [Box<dyn Accumulator>],
+        work: &mut Work<'_>,
+    ) {
+        work.operator = reader;
+        match self.stages.get(reader as usize) {
+            Some(stage) => {
+                let block = stage.apply(block, work);
+                self.feed(reader as usize + 1, block, accumulators, work);
+            }
+            None => accumulators[reader as usize - self.stages.len()].push(block, work),
+        }
+    }
+}
+
+/// Who reads from the source and each stage, and the lineage of each sink.
+fn wiring(spec: &PassSpec) -> (Vec<Vec<u32>>, Vec<Vec<u32>>) {
+    let stages = spec.stages.len();
+    let branch = |from: Branch| match from {
+        Branch::Source => 0,
+        Branch::Stage(stage) => stage as usize + 1,
+    };
+    let mut readers = vec![Vec::new(); stages + 1];
+    for (number, stage) in (0u32..).zip(&spec.stages) {
+        readers[branch(stage.from)].push(number);
+    }
+    let mut lineages = Vec::with_capacity(spec.sinks.len());
+    for (number, sink) in (stages as u32..).zip(&spec.sinks) {
+        readers[branch(sink.from)].push(number);
+        let mut lineage = vec![number];
+        let mut from = sink.from;
+        while let Branch::Stage(stage) = from {
+            lineage.push(stage);
+            from = spec.stages[stage as usize].from;
+        }
+        lineages.push(lineage);
+    }
+    (readers, lineages)
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Program({} stages, {} sinks)", self.stages.len(), self.sinks.len())
+    }
+}
