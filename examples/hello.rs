@@ -1,3 +1,5 @@
+//! The eight-line program.
+
 use serried::prelude::*;
 
 fn main() -> serried::Result<()> {

@@ -142,13 +142,14 @@ impl Client {
     /// ```
     /// use serried::prelude::*;
     ///
+    /// # fn main() -> serried::Result<()> {
     /// serried::run(|client| {
     ///     let x = client.delayed(|(a, b)| a + b, (1, 2));
     ///     let y = client.delayed(|(x, k): (i64, i64)| x * k, (x, 10));
     ///     assert_eq!(client.compute(&y)?, 30);
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     ///
     /// What it captures would not be on the rank that runs it, so this does not compile:
@@ -156,11 +157,13 @@ impl Client {
     /// ```compile_fail,E0308
     /// use serried::prelude::*;
     ///
+    /// # fn main() -> serried::Result<()> {
     /// serried::run(|client| {
     ///     let k = 10;
     ///     let y = client.delayed(|(x,): (i64,)| x * k, (3,)); // give k as an argument instead
-    ///     serried::Result::Ok(())
-    /// });
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     #[track_caller]
     pub fn delayed<A, V, R>(&self, function: fn(V) -> R, args: A) -> Delayed<R>
@@ -285,14 +288,15 @@ impl Client {
     ///     (0..dice).map(|_| rng.integers(1, 7)).sum()
     /// }
     ///
+    /// # fn main() -> serried::Result<()> {
     /// Builder::new().seed(1u64).run(|client| {
     ///     let a = delayed!(client, roll(2, client.stream()));
     ///     let b = delayed!(client, roll(2, client.stream_at(&Key::new([3, 7])?)));
     ///     let (a, b) = client.compute((&a, &b))?;
     ///     assert!((2..=12).contains(&a) && (2..=12).contains(&b));
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     #[must_use]
     pub fn stream(&self) -> StreamHandle {

@@ -91,6 +91,7 @@ impl Client {
     /// // Neither can be serialised.
     /// struct Counter { name: String, calls: Mutex<u64> }
     ///
+    /// # fn main() -> serried::Result<()> {
     /// serried::run(|client| {
     ///     let build = |(name,): (String,)| Counter { name, calls: Mutex::new(0) };
     ///     let counter = client.local(build, ("calls".to_owned(),))?;
@@ -99,9 +100,9 @@ impl Client {
     ///         format!("{} {i}", counter.name)
     ///     };
     ///     assert_eq!(client.map_with(greet, 0..3, (&counter,)).compute()?[2], "calls 2");
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     ///
     /// # Errors

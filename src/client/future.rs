@@ -135,6 +135,7 @@ impl Client {
     /// ```
     /// use serried::prelude::*;
     ///
+    /// # fn main() -> serried::Result<()> {
     /// serried::run(|client| {
     ///     let futures = (0..10u64).map(|i| client.submit(|(i,)| i * i, (i,))).collect();
     ///     let mut total = 0;
@@ -142,9 +143,9 @@ impl Client {
     ///         total += future.result()?;
     ///     }
     ///     assert_eq!(total, 285);
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     ///
     /// The order in which results arrive differs from run to run. Work that is submitted in reaction to it

@@ -39,13 +39,14 @@ impl NodeRef {
 ///
 /// fn sum(parts: Vec<i64>) -> i64 { parts.into_iter().sum() }
 ///
+/// # fn main() -> serried::Result<()> {
 /// serried::run(|client| {
 ///     let parts: List<i64> = (0..10).map(|i| client.delayed(|(i,)| i * i, (i,))).collect();
 ///     let total = delayed!(client, sum(parts));
 ///     assert_eq!(client.compute(&total)?, 285);
-///     serried::Result::Ok(())
-/// })?;
-/// # serried::Result::Ok(())
+///     Ok(())
+/// })
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct List<T> {

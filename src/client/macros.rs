@@ -14,6 +14,7 @@
 /// fn total(parts: &[i64]) -> i64 { parts.iter().sum() }
 /// fn parse(text: String) -> Result<i64, std::num::ParseIntError> { text.parse() }
 ///
+/// # fn main() -> serried::Result<()> {
 /// serried::run(|client| {
 ///     let x = delayed!(client, inc(1));
 ///     let y = delayed!(client, add(x.clone(), 10));
@@ -25,9 +26,9 @@
 ///     let wrong = delayed!(client, parse("seven".to_owned())?);
 ///     let error = client.compute(&wrong).unwrap_err();
 ///     assert!(error.to_string().contains("task `parse` failed on rank"));
-///     serried::Result::Ok(())
-/// })?;
-/// # serried::Result::Ok(())
+///     Ok(())
+/// })
+/// # }
 /// ```
 ///
 /// A handle of another type than the parameter does not compile:
@@ -37,11 +38,13 @@
 ///
 /// fn inc(x: i64) -> i64 { x + 1 }
 ///
+/// # fn main() -> serried::Result<()> {
 /// serried::run(|client| {
 ///     let x = delayed!(client, inc(1));
 ///     let y = client.delayed(|(text,): (String,)| text, (x,));
-///     serried::Result::Ok(())
-/// });
+///     Ok(())
+/// })
+/// # }
 /// ```
 #[macro_export]
 macro_rules! delayed {

@@ -110,13 +110,14 @@ impl Client {
     /// ```
     /// use serried::prelude::*;
     ///
+    /// # fn main() -> serried::Result<()> {
     /// serried::run(|client| {
     ///     let squares = client.map(|i| i * i, 0..10u64);
     ///     assert_eq!(squares.compute()?, [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]);
     ///     assert_eq!(squares.reduce(|a, b| a + b).compute()?, 285);
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     #[track_caller]
     pub fn map<T, R, S>(&self, function: fn(T) -> R, source: S) -> Map<R>
@@ -149,6 +150,7 @@ impl Client {
     /// ```
     /// use serried::prelude::*;
     ///
+    /// # fn main() -> serried::Result<()> {
     /// Builder::new().seed(42u64).run(|client| {
     ///     let darts = client.map_random(|_, mut rng| {
     ///         let (x, y) = (rng.random(), rng.random());
@@ -156,9 +158,9 @@ impl Client {
     ///     }, 0..10_000u64);
     ///     let pi = 4.0 * darts.reduce(|a, b| a + b).compute()? as f64 / 10_000.0;
     ///     assert!((pi - std::f64::consts::PI).abs() < 0.1);
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     #[track_caller]
     pub fn map_random<T, R, S>(&self, function: fn(T, Stream) -> R, source: S) -> Map<R>
@@ -194,13 +196,14 @@ impl Client {
     /// ```
     /// use serried::prelude::*;
     ///
+    /// # fn main() -> serried::Result<()> {
     /// serried::run(|client| {
     ///     let table = client.broadcast(vec![1.0, 10.0, 100.0])?;
     ///     let scaled = client.map_with(|i, (table, factor)| table[i] * factor, 0..3, (&table, 2.0));
     ///     assert_eq!(scaled.compute()?, [2.0, 20.0, 200.0]);
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     #[track_caller]
     pub fn map_with<T, W, R, S, A>(&self, function: fn(T, &W) -> R, source: S, shared: A) -> Map<R>
@@ -385,13 +388,14 @@ impl<T> Map<T> {
     /// ```
     /// use serried::prelude::*;
     ///
+    /// # fn main() -> serried::Result<()> {
     /// Builder::new().seed(7u64).run(|client| {
     ///     let draws = client.map_random(|_, mut rng| rng.random(), 0..100).key(&Key::new([3])?);
     ///     let again = Stream::new(client.seed(), &[3, 17]).random();
     ///     assert_eq!(draws.compute()?[17], again);
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     #[must_use]
     pub fn key(self, prefix: &Key) -> Self {
@@ -433,12 +437,13 @@ impl<T: Value + Clone> Map<T> {
     /// ```
     /// use serried::prelude::*;
     ///
+    /// # fn main() -> serried::Result<()> {
     /// serried::run(|client| {
     ///     let even = client.map(|i| i * i, 0..6i64).filter(|x| x % 2 == 0);
     ///     assert_eq!(even.compute()?, [0, 4, 16]);
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     #[track_caller]
     #[must_use]
@@ -484,6 +489,7 @@ impl<T: Value + Clone> Map<T> {
     /// ```
     /// use serried::prelude::*;
     ///
+    /// # fn main() -> serried::Result<()> {
     /// serried::run(|client| {
     ///     let histogram = client.map(|i| i % 3, 0..1000usize).fold(
     ///         vec![0u64; 3],
@@ -491,9 +497,9 @@ impl<T: Value + Clone> Map<T> {
     ///         |mut a, b| { a.iter_mut().zip(b).for_each(|(a, b)| *a += b); a },
     ///     );
     ///     assert_eq!(histogram.compute()?, [334, 333, 333]);
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     #[track_caller]
     pub fn fold<A: Value + Clone>(
@@ -532,14 +538,15 @@ impl<T: Value + Clone> Map<T> {
     /// ```
     /// use serried::prelude::*;
     ///
+    /// # fn main() -> serried::Result<()> {
     /// Builder::new().seed(1u64).run(|client| {
     ///     let draws = client.map_random(|_, mut rng| rng.standard_normal(), 0..1000).persist()?;
     ///     let mean = draws.reduce(|a, b| a + b).compute()? / 1000.0;
     ///     let squares = draws.map(|x| x * x).reduce(|a, b| a + b).compute()? / 1000.0;
     ///     assert!(mean.abs() < 0.2 && (squares - 1.0).abs() < 0.2);
-    ///     serried::Result::Ok(())
-    /// })?;
-    /// # serried::Result::Ok(())
+    ///     Ok(())
+    /// })
+    /// # }
     /// ```
     ///
     /// # Errors
