@@ -42,7 +42,7 @@ pub use client::{
 };
 pub use config::{RankZero, Scheduler, SettingsError};
 pub use error::{Error, Result};
-pub use task::{Arg, Args, Cause, TaskError};
+pub use task::{Arg, Args, Cause, TaskError, Whereabouts, whereabouts};
 pub use wire::Value;
 
 /// What programs need: `use serried::prelude::*;`.

@@ -3,7 +3,7 @@
 
 use super::mailbox::Mailbox;
 use crate::scheduler::{ClientEvent, Event, Outbox, Scheduler, ToScheduler, ToWorker};
-use crate::task::RankContext;
+use crate::task::{RankContext, settle};
 use crate::transport::Transport;
 use crate::wire;
 use crate::worker::{Executor, Finished, Worker};
@@ -83,6 +83,8 @@ impl<T: Transport> Rank<T> {
 
     /// Serves until the run is over.
     pub(super) fn run(mut self) {
+        // Short tasks run on this thread.
+        settle(&self.context, 0);
         let mut idle_polls = 0;
         let mut nap = SHORTEST_NAP;
         let mut idle_since = Instant::now();

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::random::Seed;
 use crate::scheduler::{Event, Policy, Scheduler as Head};
 use crate::task::{Collections, Locals, RankContext, install_hook};
-use crate::transport::{Solo, Transport};
+use crate::transport::{Solo, Transport, hostname};
 use crate::worker::Executor;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -170,7 +170,7 @@ where
     let fresh_seed = settings.seed.is_none();
     let seed = settings.seed.clone().unwrap_or_else(Seed::fresh);
     log::info!("rank 0: scheduler {scheduler}, {} threads, seed {seed}", threads.max(1));
-    let context = context(0, "localhost".into(), seed.clone());
+    let context = context(0, hostname(), seed.clone());
     let world = World {
         ranks: 1,
         workers: vec![0],
@@ -310,7 +310,7 @@ where
         ranks: size as u32,
         workers,
         threads: threads.iter().sum(),
-        scheduler: Scheduler::Mpi,
+        scheduler: settings.relaunched.map_or(Scheduler::Mpi, |_| Scheduler::Processes),
         seed,
         fresh_seed: fresh,
     };

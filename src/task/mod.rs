@@ -10,6 +10,7 @@ mod local;
 mod panics;
 pub(crate) mod pipeline;
 mod value;
+mod whereabouts;
 
 pub(crate) use arguments::Record;
 pub(crate) use arguments::{InputsRef, Sealed, TaskFailure};
@@ -23,3 +24,5 @@ pub(crate) use inputs::{Inputs, RankContext};
 pub(crate) use local::{Built, LocalSpec, Locals};
 pub(crate) use panics::{contain, contain_thread, install_hook};
 pub(crate) use value::{Erased, Outcome, Stored, erase};
+pub use whereabouts::{Whereabouts, whereabouts};
+pub(crate) use whereabouts::settle;

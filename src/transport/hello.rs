@@ -69,9 +69,8 @@ impl Hello {
         let status = read("/proc/self/status");
         let affinity = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
         let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-        let host = read("/proc/sys/kernel/hostname").trim().to_owned();
         Hello {
-            host: if host.is_empty() { "localhost".into() } else { host },
+            host: super::hostname(),
             pid: std::process::id(),
             pid_namespace: namespace.to_string_lossy().into_owned(),
             affinity: affinity.unwrap_or_default().trim().to_owned(),

@@ -19,6 +19,15 @@ pub(crate) use local::Solo;
 #[cfg(feature = "mpi")]
 pub(crate) use mpi::{MpiTransport, StartError, library_name};
 
+/// The name of this host.
+pub(crate) fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
 /// One rank's end of the connections to all others.
 pub(crate) trait Transport {
     fn rank(&self) -> u32;

@@ -36,7 +36,7 @@ const LONGEST_PIECE: usize = 1 << 30;
 
 /// This process's end of an MPI world.
 pub(crate) struct MpiTransport {
-    // Dropped before the universe, which finalises MPI.
+    // Fields are dropped in this order, and the communicator must go before MPI does.
     communicator: SimpleCommunicator,
     raw: MPI_Comm,
     rank: u32,
@@ -45,7 +45,8 @@ pub(crate) struct MpiTransport {
     /// Pieces of long messages that have come, by sender.
     pieces: HashMap<u32, Vec<u8>>,
     watch: Option<Watch>,
-    universe: Option<mpi::environment::Universe>,
+    /// Finalises MPI when it is dropped.
+    _universe: mpi::environment::Universe,
     /// MPI is called by the thread that initialised it.
     one_thread: PhantomData<*const ()>,
 }
@@ -88,7 +89,7 @@ impl MpiTransport {
             sending: VecDeque::new(),
             pieces: HashMap::new(),
             watch: None,
-            universe: Some(universe),
+            _universe: universe,
             one_thread: PhantomData,
         };
         if let Some(announced) = announced.filter(|&announced| announced != size as usize) {
@@ -275,12 +276,11 @@ impl Transport for MpiTransport {
 }
 
 impl Drop for MpiTransport {
-    /// Finalises MPI unless the thread panics: the other ranks would wait for a rank that will not come.
+    /// A thread that panics would leave the other ranks waiting in MPI's own end.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.communicator.abort(101);
         }
-        drop(self.universe.take());
     }
 }
 

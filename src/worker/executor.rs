@@ -7,7 +7,7 @@
 //! has none lends itself to the pool.
 
 use super::{Finished, Job};
-use crate::task::{RankContext, contain_thread};
+use crate::task::{RankContext, contain_thread, settle};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
 use std::{
@@ -56,10 +56,14 @@ impl Executor {
     ) -> Result<Self, rayon::ThreadPoolBuildError> {
         let (queue, jobs) = crossbeam_channel::unbounded();
         let rank = context.rank;
+        let settler = Arc::clone(context);
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(move |thread| format!("serried-{rank}-{thread}"))
-            .start_handler(|_| contain_thread())
+            .start_handler(move |thread| {
+                contain_thread();
+                settle(&settler, thread);
+            })
             .build()?;
         let shared = Arc::new(Shared::default());
         let runner = Runner {
