@@ -519,6 +519,11 @@ impl Core {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn live_nodes(&self) -> usize {
+        self.arena().live()
+    }
+
     /// Where a value is, or will be.
     pub(super) fn placed(&self, id: NodeId) -> Option<(u32, Place)> {
         match self.arena().node(id) {

@@ -50,6 +50,11 @@ impl<T> Future<T> {
         Future { value, ticket }
     }
 
+    #[cfg(test)]
+    pub(super) fn node_id(&self) -> crate::task::NodeId {
+        self.value.node.id
+    }
+
     fn pending(&self) -> Result<&Pending> {
         self.ticket.as_ref().as_ref().map_err(Clone::clone)
     }

@@ -88,6 +88,20 @@ struct Kept {
     entry: FnRef<BuiltSource>,
 }
 
+/// A map whose elements are being made, to stay.
+pub(super) struct Persisting {
+    node: Arc<MapNode>,
+    kept: Arc<Kept>,
+}
+
+impl Persisting {
+    /// The elements are there.
+    pub(super) fn keep(&self) {
+        // A map that is persisted twice keeps what it has; the new collection is forgotten.
+        let _ = self.node.kept.set(Arc::clone(&self.kept));
+    }
+}
+
 impl Drop for Kept {
     fn drop(&mut self) {
         self.core.send(Event::ForgetCollection(self.id));
@@ -553,6 +567,15 @@ impl<T: Value + Clone> Map<T> {
     /// The failure of the first element, in the order of the source, that failed.
     #[track_caller]
     pub fn persist(&self) -> Result<Map<T>> {
+        let (persisted, done) = self.begin_persist()?;
+        done.compute()?;
+        persisted.keep();
+        Ok(self.clone())
+    }
+
+    /// What is to be run for the elements to stay, and what to call when that is done.
+    #[track_caller]
+    pub(super) fn begin_persist(&self) -> Result<(Persisting, Delayed<()>)> {
         let place = Location::caller();
         let core = &self.node.core;
         let id = core.next_collection();
@@ -562,10 +585,7 @@ impl<T: Value + Clone> Map<T> {
             self.sink_of::<fn(T), Keep<T>, _>(|_| (), place, Some(id), false, |constants| {
                 Ok(wire::encode(&id, constants)?)
             });
-        done.compute()?;
-        // A map that is persisted twice keeps what it has; the new collection is forgotten.
-        let _ = self.node.kept.set(kept);
-        Ok(self.clone())
+        Ok((Persisting { node: Arc::clone(&self.node), kept }, done))
     }
 
     fn sink<F, B, R>(

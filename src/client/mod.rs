@@ -15,6 +15,8 @@ mod plan;
 mod rank;
 mod run;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use client::Client;
 pub use data::Local;

@@ -106,7 +106,8 @@ impl<T: Transport> Rank<T> {
                 self.deliver();
             }
             if self.transport.size() == 1 {
-                self.sleep(TICK);
+                let next = self.executor.as_ref().and_then(Executor::next_tick);
+                self.sleep(next.unwrap_or(TICK));
                 continue;
             }
             if idle_polls < POLLS {

@@ -182,7 +182,7 @@ where
     head(Solo, context, threads, vec![threads.max(1) as u64], world, program)
 }
 
-fn context(rank: usize, host: String, seed: Seed) -> Arc<RankContext> {
+pub(super) fn context(rank: usize, host: String, seed: Seed) -> Arc<RankContext> {
     Arc::new(RankContext {
         rank,
         host,
@@ -193,7 +193,7 @@ fn context(rank: usize, host: String, seed: Seed) -> Arc<RankContext> {
 }
 
 /// Rank 0: the program on a thread of its own, this thread communicates.
-fn head<T, R, E, F>(
+pub(super) fn head<T, R, E, F>(
     transport: T,
     context: Arc<RankContext>,
     threads: usize,
@@ -235,7 +235,7 @@ where
     }
 }
 
-fn executor(
+pub(super) fn executor(
     threads: usize,
     context: &Arc<RankContext>,
     events: &crossbeam_channel::Sender<RankEvent>,

@@ -100,6 +100,11 @@ impl Executor {
         self.busy_since = (self.pending > 0).then(Instant::now);
     }
 
+    /// When the executor wants to be ticked, if it does.
+    pub(crate) fn next_tick(&self) -> Option<Duration> {
+        self.busy_since.map(|since| (HELP_AFTER + SHORTEST_NAP).saturating_sub(since.elapsed()))
+    }
+
     /// Wakes sleeping threads if a job has been running for a while.
     pub(crate) fn tick(&mut self) {
         if self.busy_since.is_some_and(|since| since.elapsed() > HELP_AFTER) {

@@ -7,7 +7,7 @@ use super::{
     pass::RankPass,
     program::Program,
 };
-use crate::graph::{Output, Part, PassSpec};
+use crate::graph::{Output, Part, PassSpec, SinkSpec};
 use crate::scheduler::{Gathered, Outbox, ToScheduler, ToWorker};
 use crate::task::{
     Failure, GraphId, Outcome, PassId, Place, RankContext, Slot, Stored, TaskError,
@@ -82,6 +82,9 @@ impl Worker {
             ToWorker::Cancel { place, token } => self.cancel(place, token, out),
             ToWorker::Pass(spec) => {
                 self.passes.insert(spec.pass, RankPass::new(Arc::clone(&spec)));
+                for (sink, _) in self.sinks_here(&spec) {
+                    self.assemblies.entry((spec.pass, sink)).or_default();
+                }
                 self.try_build(spec.pass);
                 self.flush(now, spec.pass, out);
             }
@@ -104,9 +107,8 @@ impl Worker {
                 self.assemble(pass, out);
             }
             ToWorker::Total { pass, granted } => {
-                let sinks = self.spec_of(pass).map_or(0, |spec| spec.sinks.len());
-                for sink in 0..sinks as u32 {
-                    self.assemblies.entry((pass, sink)).or_default().total(granted);
+                for ((_, _), assembly) in self.assemblies.range_mut((pass, 0)..=(pass, u32::MAX)) {
+                    assembly.total(granted);
                 }
                 self.assemble(pass, out);
             }
@@ -364,7 +366,7 @@ impl Worker {
             if report.is_some() || pass.is_over() { pass.take_gathered() } else { Vec::new() };
         if pass.is_over() && let Some(program) = pass.program().cloned() {
             self.passes.remove(&id);
-            if spec.sinks.iter().any(|sink| sink.home as usize == self.context.rank) {
+            if self.sinks_here(&spec).next().is_some() {
                 self.assembling.insert(id, (Arc::clone(&spec), program));
             }
         }
@@ -395,6 +397,12 @@ impl Worker {
         self.assemble(id, out);
     }
 
+    /// The sinks that are assembled on this rank.
+    fn sinks_here<'a>(&self, spec: &'a PassSpec) -> impl Iterator<Item = (u32, &'a SinkSpec)> + use<'a> {
+        let here = self.context.rank;
+        (0u32..).zip(&spec.sinks).filter(move |(_, sink)| sink.home as usize == here)
+    }
+
     fn spec_of(&self, id: PassId) -> Option<&Arc<PassSpec>> {
         let over = || self.assembling.get(&id).map(|(spec, _)| spec);
         self.passes.get(&id).map(|pass| &pass.spec).or_else(over)
@@ -410,7 +418,7 @@ impl Worker {
         let Some(program) = built else { return };
         let context = Arc::clone(&self.context);
         let error = move |failure: Failure, label: &str| failure.of(label, None, 1, &context);
-        for (number, sink) in (0u32..).zip(&spec.sinks) {
+        for (number, sink) in self.sinks_here(&spec) {
             let Some(assembly) = self.assemblies.get_mut(&(id, number)) else { continue };
             if let Some(outcome) =
                 assembly.try_finish(number as usize, &sink.label, &program, &error)

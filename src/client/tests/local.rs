@@ -1,0 +1,244 @@
+//! Real threads: every rank is a thread of this process, with compute threads of its own.
+
+use crate::client::client::{Client, World};
+use crate::client::rank::{Rank, RankEvent};
+use crate::client::run::{context, executor, head};
+use crate::config::Scheduler;
+use crate::error::Result;
+use crate::random::{Key, Seed, Stream};
+use crate::transport::{Transport, local_world};
+use crate::{Delayed, Error, Future};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU32, Ordering::SeqCst},
+};
+
+/// Runs a program on `ranks` ranks with `threads` compute threads each; 0 is one that computes on the
+/// communicating thread.
+fn run_on<R: Send>(
+    ranks: u32,
+    threads: usize,
+    program: impl FnOnce(&Client) -> Result<R> + Send,
+) -> Result<R> {
+    crate::task::install_hook();
+    let mut ends = local_world(ranks);
+    let first = ends.remove(0);
+    let seed = Seed::from(11u64);
+    std::thread::scope(|scope| {
+        for end in ends {
+            let seed = seed.clone();
+            scope.spawn(move || {
+                let context = context(end.rank() as usize, "here".into(), seed);
+                let (events, inbox) = crossbeam_channel::unbounded::<RankEvent>();
+                let executor = executor(threads, &context, &events).expect("threads");
+                Rank::new(end, context, executor, None, inbox).run();
+            });
+        }
+        let threads_of_ranks = vec![threads.max(1) as u64; ranks as usize];
+        let world = World {
+            ranks,
+            workers: (0..ranks).collect(),
+            threads: threads_of_ranks.iter().sum::<u64>() as usize,
+            scheduler: Scheduler::Mpi,
+            seed: seed.clone(),
+            fresh_seed: false,
+        };
+        let context = context(0, "here".into(), seed.clone());
+        head(first, context, threads, threads_of_ranks, world, program)
+    })
+}
+
+const WORLDS: [(u32, usize); 7] = [(1, 0), (1, 1), (1, 3), (2, 1), (3, 2), (4, 1), (7, 2)];
+
+fn study(client: &Client) -> Result<Vec<u64>> {
+    let key = Key::new([1])?;
+    let draws = client.map_random(|_, mut rng| rng.standard_normal(), 0..20_000u64).key(&key);
+    let sum = draws.reduce(|a, b| a + b);
+    let large = draws.filter(|x| x.abs() > 3.0).collect();
+    let noise: Vec<Delayed<f64>> = (0..20u64)
+        .map(|i| {
+            let draw = |(i, mut rng): (u64, Stream)| i as f64 + rng.random();
+            client.delayed(draw, (i, client.stream()))
+        })
+        .collect();
+    let (sum, large, noise) = client.compute((&sum, &large, &noise))?;
+    let words = [sum].into_iter().chain(large).chain(noise).map(f64::to_bits);
+    Ok(words.collect())
+}
+
+#[test]
+fn the_same_bits_on_every_world() {
+    let reference = run_on(1, 0, study).expect("it runs");
+    assert!(reference.len() > 50);
+    for (ranks, threads) in WORLDS {
+        let bits = run_on(ranks, threads, study).expect("it runs");
+        assert_eq!(bits, reference, "{ranks} ranks, {threads} threads");
+    }
+}
+
+#[test]
+fn futures_come_as_they_are_done() {
+    for (ranks, threads) in WORLDS {
+        run_on(ranks, threads, |client| {
+            let futures: Vec<Future<u64>> =
+                (0..200u64).map(|i| client.submit(|(i,)| i * i, (i,))).collect();
+            let mut seen = vec![false; 200];
+            for (position, future) in client.as_completed(futures.clone()) {
+                assert!(future.is_done());
+                assert_eq!(future.result()?, (position * position) as u64);
+                assert!(!std::mem::replace(&mut seen[position], true));
+            }
+            assert!(seen.into_iter().all(|seen| seen));
+            let positions: Vec<usize> =
+                client.as_completed(futures.clone()).ordered().map(|(position, _)| position).collect();
+            assert!(positions.is_sorted());
+            assert_eq!(client.gather(&futures)?.iter().sum::<u64>(), 2_646_700);
+            Ok(())
+        })
+        .expect("it runs");
+    }
+}
+
+#[test]
+fn streams_of_reactions_need_an_explicit_key() {
+    run_on(2, 1, |client| {
+        let futures: Vec<Future<u64>> = (0..3u64).map(|i| client.submit(|(i,)| i, (i,))).collect();
+        let draw = |(mut rng,): (Stream,)| rng.random();
+        let mut completed = client.as_completed(futures.clone());
+        completed.next().expect("three are coming");
+        let error = client.delayed(draw, (client.stream(),)).compute().unwrap_err();
+        assert!(error.to_string().contains("explicit key"), "{error}");
+        let map = client.map_random(|_, mut rng| rng.random(), 0..4);
+        assert!(map.compute().is_err());
+        assert!(map.key(&Key::new([5])?).compute().is_ok());
+        client.delayed(draw, (client.stream_at(&Key::new([6])?),)).compute()?;
+        drop(completed);
+        client.delayed(draw, (client.stream(),)).compute()?;
+        for _ in client.as_completed(futures).ordered() {
+            client.delayed(draw, (client.stream(),)).compute()?;
+        }
+        Ok(())
+    })
+    .expect("it runs");
+}
+
+#[test]
+fn the_same_key_twice_is_refused() {
+    run_on(1, 1, |client| {
+        let draw = |_: u64, mut rng: Stream| rng.random();
+        client.map_random(draw, 0..10u64).key(&Key::new([1])?).compute()?;
+        let again = client.map_random(draw, 5..7u64).key(&Key::new([1])?).compute();
+        assert!(matches!(again, Err(Error::Key(_))), "{again:?}");
+        let inside = client.stream_at(&Key::new([1, 3])?);
+        let task = |(mut rng,): (Stream,)| rng.random();
+        assert!(matches!(client.delayed(task, (inside,)).compute(), Err(Error::Key(_))));
+        let by_function = client.map_random(draw, 0..4u64).key_with(|i| vec![2, (i % 2) as u32]);
+        assert!(matches!(by_function.compute(), Err(Error::Key(_))));
+        let useless = client.map(|i| i, 0..4u64).key(&Key::new([3])?);
+        assert!(matches!(useless.compute(), Err(Error::Usage(_))));
+        Ok(())
+    })
+    .expect("it runs");
+}
+
+/// How often `ContextOfRank` was built, in all worlds of a test.
+static BUILT: AtomicU32 = AtomicU32::new(0);
+
+struct ContextOfRank(Mutex<u64>);
+
+#[test]
+fn a_local_context_is_built_once_per_rank() {
+    for (ranks, threads) in WORLDS {
+        BUILT.store(0, SeqCst);
+        run_on(ranks, threads, |client| {
+            let build = |(start,): (u64,)| {
+                BUILT.fetch_add(1, SeqCst);
+                ContextOfRank(Mutex::new(start))
+            };
+            let local = client.local(build, (100,))?;
+            let add = |i: u64, (local,): &(Arc<ContextOfRank>,)| {
+                *local.0.lock().expect("nobody panics") += i;
+                std::thread::sleep(std::time::Duration::from_micros(200));
+                i
+            };
+            let sum = client.map_with(add, 0..100u64, (&local,)).reduce(|a, b| a + b).compute()?;
+            assert_eq!(sum, 4950);
+            Ok(())
+        })
+        .expect("it runs");
+        let built = BUILT.load(SeqCst);
+        assert!((1..=ranks).contains(&built), "{built} on {ranks} ranks");
+    }
+}
+
+#[test]
+fn a_task_never_starts_on_top_of_another() {
+    // Each task holds a lock of its thread's while it waits for pieces of its own; a task that started on
+    // the same stack would find the lock taken.
+    thread_local! {
+        static BUSY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    }
+    let task = |i: u64| {
+        assert!(!BUSY.replace(true), "task {i} runs on top of another");
+        let (a, b) = rayon::join(
+            || std::thread::sleep(std::time::Duration::from_micros(300)),
+            || std::thread::sleep(std::time::Duration::from_micros(500)),
+        );
+        let _ = (a, b);
+        BUSY.set(false);
+        i
+    };
+    let sum = run_on(1, 4, |client| client.map(task, 0..400u64).batch(1).reduce(|a, b| a + b).compute());
+    assert_eq!(sum.expect("no task met another"), 79_800);
+}
+
+#[test]
+fn idle_threads_lend_a_hand_to_a_task_that_uses_rayon() {
+    use rayon::prelude::*;
+    let task = |(): ()| {
+        let threads: Vec<Option<usize>> = (0..200)
+            .into_par_iter()
+            .map(|_| {
+                std::thread::sleep(std::time::Duration::from_micros(500));
+                rayon::current_thread_index()
+            })
+            .collect();
+        let mut threads: Vec<usize> = threads.into_iter().flatten().collect();
+        threads.sort_unstable();
+        threads.dedup();
+        threads.len()
+    };
+    let helpers = run_on(1, 3, |client| client.delayed(|(x,)| x, ((),)).compute().and_then(|()| {
+        client.map(|_| (), 0..1u64).map(task).compute()
+    }));
+    assert!(helpers.expect("it runs")[0] > 1, "nobody helped");
+}
+
+#[test]
+fn a_panic_of_the_program_ends_every_rank() {
+    let ended = std::panic::catch_unwind(|| {
+        run_on(3, 1, |client| -> Result<()> {
+            let _running = client.submit(
+                |(ms,)| std::thread::sleep(std::time::Duration::from_millis(ms)),
+                (50u64,),
+            );
+            // A payload that is not text keeps the test's output clean.
+            std::panic::resume_unwind(Box::new(7u32));
+        })
+    });
+    let payload = ended.expect_err("the panic comes out of `run`");
+    assert_eq!(payload.downcast_ref::<u32>(), Some(&7));
+}
+
+#[test]
+fn handles_of_another_run_are_refused() {
+    let kept = run_on(1, 1, |client| Ok(client.delayed(|(x,)| x, (1u64,)))).expect("it runs");
+    assert!(matches!(kept.compute(), Err(Error::Over)));
+    run_on(1, 1, |client| {
+        let task = client.delayed(|(x,)| x, (&kept,));
+        assert!(matches!(task.compute(), Err(Error::Usage(_))));
+        assert!(matches!(client.compute(&kept), Err(Error::Usage(_))));
+        Ok(())
+    })
+    .expect("it runs");
+}

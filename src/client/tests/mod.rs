@@ -1,0 +1,5 @@
+//! Whole runs without MPI: simulated ones, and ranks that are threads.
+
+mod local;
+mod simulated;
+mod simulation;

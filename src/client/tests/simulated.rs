@@ -1,0 +1,314 @@
+//! What programs compute in simulated worlds, compared with a serial evaluator.
+
+use super::simulation::{Shape, Simulation, outcome, outcomes};
+use crate::random::{Key, Seed, Stream};
+use crate::{Delayed, Error, List, Map, TaskError};
+use std::sync::Arc;
+
+/// Worlds of all kinds; the weather differs in each.
+fn shapes(count: u64) -> impl Iterator<Item = Shape> {
+    (0..count).map(|weather| Shape {
+        ranks: 1 + (weather % 6) as u32,
+        threads: 1 + weather / 6 % 3,
+        rank_zero_computes: weather % 5 != 3,
+        weather,
+    })
+}
+
+/// A task of a random graph: the tasks it reads, and its number.
+type Recipe = Vec<(Vec<usize>, u64)>;
+
+fn random_recipe(stream: &mut Stream, tasks: usize) -> Recipe {
+    (0..tasks)
+        .map(|task| {
+            let inputs = if task == 0 { 0 } else { stream.integers(0, 4) as usize };
+            let recent = task.saturating_sub(12) as i64;
+            let inputs = (0..inputs).map(|_| stream.integers(recent, task as i64) as usize).collect();
+            (inputs, stream.integers(0, 1000) as u64)
+        })
+        .collect()
+}
+
+/// Fails for one number in fifty.
+fn mix(terms: Vec<Arc<u64>>, number: u64) -> Result<u64, String> {
+    match number % 100 {
+        17 => Err(format!("{number}")),
+        71 => panic!("{number}"),
+        _ => Ok(terms.iter().fold(number, |sum, term| sum.wrapping_mul(31).wrapping_add(**term))),
+    }
+}
+
+/// What every task ends in: a value, or the label of the task that failed.
+fn serial(recipe: &Recipe) -> Vec<Result<u64, String>> {
+    let mut results: Vec<Result<u64, String>> = Vec::new();
+    for (task, (inputs, number)) in recipe.iter().enumerate() {
+        let terms: Result<Vec<Arc<u64>>, String> =
+            inputs.iter().map(|&input| results[input].clone().map(Arc::new)).collect();
+        let result = terms.and_then(|terms| match number % 100 {
+            17 | 71 => Err(format!("task {task}")),
+            _ => mix(terms, *number),
+        });
+        results.push(result);
+    }
+    results
+}
+
+fn build(simulation: &Simulation, recipe: &Recipe) -> Vec<Delayed<u64>> {
+    let mut handles: Vec<Delayed<u64>> = Vec::new();
+    for (task, (inputs, number)) in recipe.iter().enumerate() {
+        let terms: List<u64> = inputs.iter().map(|&input| &handles[input]).collect();
+        let call = |(terms, number)| mix(terms, number);
+        let handle = simulation.client().try_delayed(call, (&terms, *number));
+        handles.push(handle.label(&format!("task {task}")));
+    }
+    handles
+}
+
+fn failed_label(error: &Error) -> String {
+    error.task().expect("a task's failure").label.clone()
+}
+
+#[test]
+fn random_graphs_end_as_in_a_serial_evaluation() {
+    let mut failures = 0;
+    for shape in shapes(120) {
+        let mut stream = Stream::new(&Seed::from(shape.weather), &[1]);
+        let recipe = random_recipe(&mut stream, 1 + (shape.weather * 7 % 90) as usize);
+        let expected = serial(&recipe);
+        let mut simulation = Simulation::new(shape, 1);
+        let handles = build(&simulation, &recipe);
+        let wanted: Vec<usize> = (0..handles.len()).filter(|_| stream.integers(0, 3) == 0).collect();
+        let targets: Vec<&Delayed<u64>> = wanted.iter().map(|&task| &handles[task]).collect();
+        for (task, result) in wanted.iter().zip(outcomes(&mut simulation, &targets)) {
+            failures += u32::from(result.is_err());
+            let result = result.map_err(|error| failed_label(&error));
+            assert_eq!(result, expected[*task], "task {task} in {shape:?}");
+        }
+        drop(handles);
+        simulation.check_empty();
+    }
+    assert!(failures > 20, "failures are part of the test: {failures}");
+}
+
+#[test]
+fn persisted_values_are_read_where_they_are_and_forgotten() {
+    for shape in shapes(60) {
+        let mut simulation = Simulation::new(shape, 1);
+        let base: Vec<_> = (0..10u64)
+            .map(|i| simulation.client().submit(|(i,)| i * i, (i,)))
+            .collect();
+        let shared = simulation.client().broadcast(vec![10u64, 20]).expect("numbers");
+        // Some readers are sent while the values are still being made.
+        if shape.weather % 2 == 0 {
+            simulation.settle();
+        }
+        let sums: Vec<Delayed<u64>> = base
+            .iter()
+            .zip(base.iter().skip(1))
+            .map(|(a, b)| {
+                let sum = |(a, b, shared): (Arc<u64>, u64, Arc<Vec<u64>>)| *a + b + shared[1];
+                simulation.client().delayed(sum, (a, b.clone(), &shared))
+            })
+            .collect();
+        let targets: Vec<_> = sums.iter().collect();
+        for (i, sum) in (0u64..).zip(outcomes(&mut simulation, &targets)) {
+            assert_eq!(sum.expect("it cannot fail"), i * i + (i + 1) * (i + 1) + 20);
+        }
+        drop((base, shared, sums));
+        simulation.check_empty();
+    }
+}
+
+/// The elements of the test maps: one in 89 fails, one in 101 panics.
+fn element(i: u64, mut stream: Stream) -> Result<f64, String> {
+    match i {
+        _ if i % 89 == 88 => Err(format!("{i} fails")),
+        _ if i % 101 == 100 => panic!("{i} panics"),
+        _ => Ok(stream.standard_normal()),
+    }
+}
+
+fn pairwise(values: &[f64]) -> f64 {
+    match values {
+        [] => 0.0,
+        [one] => *one,
+        _ => {
+            let half = values.len().next_power_of_two() / 2;
+            pairwise(&values[..half]) + pairwise(&values[half..])
+        }
+    }
+}
+
+#[test]
+fn maps_end_as_in_a_serial_evaluation() {
+    for shape in shapes(90) {
+        // Below 65,536 elements leaves have one element, so the tree is a plain pairwise sum.
+        let length = [0, 1, 2, 7, 60, 87, 88, 89, 200, 1000][shape.weather as usize % 10];
+        let mut simulation = Simulation::new(shape, 5);
+        let client = simulation.client();
+        let key = Key::new([9]).expect("a small number");
+        let map = client.try_map_random(element, 0..length).key(&key).label("element");
+        let map = if shape.weather % 3 == 0 { map.batch(1 + shape.weather) } else { map };
+        let positive = map.filter(|x| *x > 0.0);
+        let handles = (map.reduce(|a, b| a + b), map.collect(), map.outcomes(), positive.count());
+        let expected: Vec<Result<f64, u64>> = (0..length)
+            .map(|i| match i % 89 == 88 || i % 101 == 100 {
+                true => Err(i),
+                false => Ok(Stream::new(&Seed::from(5u64), &[9, i as u32]).standard_normal()),
+            })
+            .collect();
+        let first = expected.iter().find_map(|result| result.err());
+        let good: Vec<f64> = expected.iter().filter_map(|result| result.ok()).collect();
+
+        let sum = outcome(&mut simulation, &handles.0);
+        match (first, length) {
+            (_, 0) => assert!(sum.unwrap_err().to_string().contains("no element"), "{shape:?}"),
+            (Some(first), _) => {
+                let error = sum.unwrap_err();
+                assert_eq!(error.task().and_then(|task| task.index), Some(first), "{shape:?}");
+                assert_eq!(failed_label(&error), "element");
+            }
+            (None, _) => assert_eq!(sum.expect("good").to_bits(), pairwise(&good).to_bits()),
+        }
+        let all = outcome(&mut simulation, &handles.1);
+        match first {
+            Some(first) => assert_eq!(all.unwrap_err().task().and_then(|task| task.index), Some(first)),
+            None => assert_eq!(all.expect("good"), good),
+        }
+        let each: Vec<Result<f64, TaskError>> =
+            outcome(&mut simulation, &handles.2).expect("failures are part of the result");
+        let told: Vec<Result<f64, u64>> =
+            each.into_iter().map(|one| one.map_err(|error| error.index.expect("an element"))).collect();
+        assert_eq!(told, expected, "{shape:?}");
+        if first.is_none() {
+            let count = outcome(&mut simulation, &handles.3).expect("good");
+            assert_eq!(count, good.iter().filter(|x| **x > 0.0).count() as u64);
+        }
+        drop((map, positive, handles));
+        simulation.check_empty();
+    }
+}
+
+#[test]
+fn everything_over_one_source_is_one_sweep() {
+    for shape in shapes(30) {
+        let mut simulation = Simulation::new(shape, 5);
+        let client = simulation.client();
+        let squares = client.map(|i| i * i, 0..300u64);
+        let (sum, even) = (squares.reduce(|a, b| a + b), squares.filter(|x| x % 2 == 0));
+        let (count, list) = (even.count(), even.map(|x| x / 2).collect());
+        // The mean is a value that a second sweep over the same source reads.
+        let above = client
+            .map_with(|x, (sum,)| u64::from(x * 300 > **sum), &squares, (&sum,))
+            .reduce(|a, b| a + b);
+        let report = client.delayed(
+            |(sum, count, list, above): (u64, u64, Vec<u64>, u64)| {
+                (sum, count, list.iter().sum::<u64>(), above)
+            },
+            (sum, count, list, above),
+        );
+        let (sum, count, halves, above) = outcome(&mut simulation, &report).expect("good");
+        assert_eq!((sum, count), (8_955_050, 150));
+        assert_eq!(halves, (0..300u64).map(|i| i * i).filter(|x| x % 2 == 0).map(|x| x / 2).sum::<u64>());
+        assert_eq!(above, (0..300u64).filter(|i| i * i * 300 > sum).count() as u64);
+        drop((squares, even, report));
+        simulation.check_empty();
+    }
+}
+
+#[test]
+fn vectors_are_dealt_out_and_shared_values_may_fail() {
+    for shape in shapes(40) {
+        let mut simulation = Simulation::new(shape, 5);
+        let client = simulation.client();
+        let words: Vec<String> = (0..137).map(|i| format!("word {i}")).collect();
+        let lengths = client.map_with(|word: String, (k,)| word.len() * k, words.clone(), (3usize,));
+        let lengths = lengths.collect();
+        assert_eq!(
+            outcome(&mut simulation, &lengths).expect("good"),
+            words.iter().map(|word| word.len() * 3).collect::<Vec<_>>()
+        );
+        let client = simulation.client();
+        let bad = client.try_delayed(|(k,): (u64,)| if k > 0 { Err("bad") } else { Ok(k) }, (1,));
+        let bad = bad.label("bad");
+        let map = client.map_with(|i, (k,)| i + **k, 0..1000u64, (&bad,)).reduce(|a, b| a + b);
+        let error = outcome(&mut simulation, &map).expect_err("a shared value failed");
+        assert_eq!(failed_label(&error), "bad");
+        drop((lengths, bad, map));
+        simulation.check_empty();
+    }
+}
+
+#[test]
+fn a_cancelled_task_fails_what_depends_on_it_and_leaves_nothing() {
+    use crate::scheduler::Event;
+    let mut prevented = 0;
+    for shape in shapes(60) {
+        let mut simulation = Simulation::new(shape, 5);
+        let client = simulation.client();
+        let first = client.submit(|(x,)| x + 1, (1u64,));
+        let second = client.submit(|(x,)| x + 1, (first.clone(),));
+        let third = client.delayed(|(x, y)| x + y, (first.clone(), second.clone()));
+        let node = second.node_id();
+        let (rank, place) = client.core.placed(node).expect("it was submitted");
+        if shape.weather % 3 == 0 {
+            simulation.settle();
+        }
+        simulation.client().core.send(Event::Cancel { rank, place, token: 0 });
+        let result = outcome(&mut simulation, &third);
+        let cancelled =
+            simulation.mailbox.look(|letters| letters.cancelled.values().any(|prevented| *prevented));
+        match result {
+            Ok(sum) => assert!(!cancelled && sum == 5),
+            Err(error) => {
+                assert!(cancelled);
+                prevented += 1;
+                let cause = error.task().map(|task| task.cause.clone());
+                assert_eq!(cause, Some(crate::Cause::Cancelled));
+            }
+        }
+        drop((first, second, third));
+        simulation.check_empty();
+    }
+    assert!(prevented > 5 && prevented < 60, "{prevented} of 60");
+}
+
+#[test]
+fn a_persisted_map_is_swept_where_it_stays() {
+    for shape in shapes(40) {
+        let mut simulation = Simulation::new(shape, 5);
+        let client = simulation.client();
+        let map: Map<u64> = client.map(|i| i * 7 % 11, 0..500u64).filter(|x| *x != 3);
+        let (persisted, done) = map.begin_persist().expect("it can be kept");
+        outcome(&mut simulation, &done).expect("nothing fails");
+        persisted.keep();
+        let before = simulation.messages;
+        let (sum, list) = (map.reduce(|a, b| a + b), map.map(|x| x + 1).collect());
+        let expected: Vec<u64> = (0..500u64).map(|i| i * 7 % 11).filter(|x| *x != 3).collect();
+        assert_eq!(outcome(&mut simulation, &sum).expect("good"), expected.iter().sum::<u64>());
+        assert!(simulation.messages - before < 60 * u64::from(shape.ranks), "no second computation");
+        let plus_one: Vec<u64> = expected.iter().map(|x| x + 1).collect();
+        assert_eq!(outcome(&mut simulation, &list).expect("good"), plus_one);
+        drop((map, persisted, done, sum, list));
+        simulation.check_empty();
+    }
+}
+
+#[test]
+fn a_long_chain_is_neither_walked_nor_dropped_by_recursion() {
+    let shape = Shape { ranks: 2, threads: 1, rank_zero_computes: true, weather: 1 };
+    let mut simulation = Simulation::new(shape, 5);
+    let mut last = simulation.client().delayed(|(x,)| x, (0u64,));
+    for _ in 0..100_000 {
+        last = simulation.client().delayed(|(x,): (u64,)| x + 1, (last,));
+    }
+    drop(last);
+    simulation.check_empty();
+    let mut last = simulation.client().delayed(|(x,)| x, (0u64,));
+    for _ in 0..3_000 {
+        last = simulation.client().delayed(|(x,): (u64,)| x + 1, (last,));
+    }
+    assert_eq!(outcome(&mut simulation, &last).expect("good"), 3_000);
+    drop(last);
+    simulation.check_empty();
+}
