@@ -72,8 +72,5 @@ fn report(name: &str, mut round: impl FnMut()) {
         })
         .min()
         .unwrap_or_default();
-    println!(
-        "{name:40}{:8.2} ns",
-        fastest.as_secs_f64() * 1e9 / VALUES as f64
-    );
+    println!("{name:40}{:8.2} ns", fastest.as_secs_f64() * 1e9 / VALUES as f64);
 }

@@ -98,7 +98,8 @@ fn main() -> std::process::ExitCode {
                 .key(&key)
                 .label("calc_mean")
         };
-        let (parameters, results): (Vec<(f64, f64)>, Vec<(f64, f64)>) = if nested {
+        type Pairs = Vec<(f64, f64)>;
+        let (parameters, results): (Pairs, Pairs) = if nested {
             let sets: Vec<_> = (0..)
                 .zip(GRID)
                 .map(|(g, parameters)| study(replicates, &[g], parameters).collect())

@@ -47,10 +47,8 @@ fn main() -> std::process::ExitCode {
                 unreachable!("nobody survives this")
             }
             Mode::PanicInClient => {
-                let slow = client.map(
-                    |_| std::thread::sleep(Duration::from_secs(60)),
-                    0..client.threads() as u64,
-                );
+                let slow =
+                    client.map(|_| std::thread::sleep(Duration::from_secs(60)), 0..client.threads() as u64);
                 let _running = slow.collect().submit();
                 panic!("the program of rank 0 has a bug");
             }

@@ -20,7 +20,7 @@
 //! - [`run`] and [`Builder`]: begin a run, with settings.
 //! - [`delayed!`], [`Client::delayed`]: lazy tasks and graphs of them.
 //! - [`Client::map`] and its kin: one function over many elements.
-//! - [`Client::submit`]: futures.
+//! - [`Client::submit`] and [`Client::as_completed`]: futures.
 //! - [`Client::scatter`], [`Client::broadcast`], [`Client::local`]: data that tasks read.
 //! - [`random`]: streams that belong to the piece of work, never to the worker.
 
@@ -37,8 +37,7 @@ mod wire;
 mod worker;
 
 pub use client::{
-    AsCompleted, Builder, Client, Delayed, Future, List, Local, Map, Source, StreamHandle, Targets,
-    run,
+    AsCompleted, Builder, Client, Delayed, Future, List, Local, Map, Source, StreamHandle, Targets, run,
 };
 pub use config::{RankZero, Scheduler, SettingsError};
 pub use error::{Error, Result};

@@ -35,12 +35,7 @@ fn streams_draw_what_the_table_says() {
             words => words.split(' ').map(|word| word.parse().unwrap()).collect(),
         };
         let found = row(&seed, &key, fields[2]);
-        assert_eq!(
-            found,
-            fields[3..],
-            "seed {seed}, key {key:?}, skip {}",
-            fields[2]
-        );
+        assert_eq!(found, fields[3..], "seed {seed}, key {key:?}, skip {}", fields[2]);
     }
 }
 
@@ -69,12 +64,7 @@ fn row(seed: &Seed, key: &[u32], skip: &str) -> Vec<String> {
         checksum((0..50).map(|_| s.random().to_bits())),
         checksum((0..500).map(|_| s.standard_normal().to_bits())),
         checksum((0..500).map(|_| s.standard_exponential().to_bits())),
-        checksum(
-            [RANGES; 9]
-                .into_iter()
-                .flatten()
-                .map(|(low, high)| s.integers(low, high) as u64),
-        ),
+        checksum([RANGES; 9].into_iter().flatten().map(|(low, high)| s.integers(low, high) as u64)),
         checksum((0..9).map(|_| s.integers_u64((1 << 63) - 9, u64::MAX))),
         checksum((0..9).map(|_| s.uniform(-3.5, 11.25).to_bits())),
         checksum((0..9).map(|_| s.normal(1e3, 7.7).to_bits())),
@@ -83,9 +73,7 @@ fn row(seed: &Seed, key: &[u32], skip: &str) -> Vec<String> {
     ];
     let state = debug_field(&stream, "state: 0x");
     let half = debug_field(&stream, "unused_half: ");
-    let half = half
-        .strip_prefix("Some(")
-        .map_or("-", |half| half.trim_end_matches(')'));
+    let half = half.strip_prefix("Some(").map_or("-", |half| half.trim_end_matches(')'));
     sums.into_iter().chain([state, half.to_owned()]).collect()
 }
 
@@ -93,20 +81,14 @@ fn row(seed: &Seed, key: &[u32], skip: &str) -> Vec<String> {
 fn debug_field(stream: &Stream, label: &str) -> String {
     let text = format!("{stream:?}");
     let (_, behind) = text.split_once(label).unwrap();
-    behind
-        .split([',', ' '])
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    behind.split([',', ' ']).next().unwrap_or_default().to_owned()
 }
 
 /// FNV-1a, by 64-bit words.
 fn checksum(words: impl IntoIterator<Item = u64>) -> String {
     let sum = words
         .into_iter()
-        .fold(0xcbf2_9ce4_8422_2325u64, |sum, word| {
-            (sum ^ word).wrapping_mul(0x0100_0000_01b3)
-        });
+        .fold(0xcbf2_9ce4_8422_2325u64, |sum, word| (sum ^ word).wrapping_mul(0x0100_0000_01b3));
     format!("{sum:016x}")
 }
 
@@ -148,17 +130,11 @@ fn streams_draw_what_an_installed_numpy_draws() {
 
     compare("raw", &[], &Stream::next_u64);
     compare("random", &[], &|stream| stream.random().to_bits());
-    compare("standard_normal", &[], &|stream| {
-        stream.standard_normal().to_bits()
-    });
-    compare("standard_exponential", &[], &|stream| {
-        stream.standard_exponential().to_bits()
-    });
+    compare("standard_normal", &[], &|stream| stream.standard_normal().to_bits());
+    compare("standard_exponential", &[], &|stream| stream.standard_exponential().to_bits());
     for (low, high) in RANGES {
         let ends = [low.to_string(), high.to_string()];
-        compare("integers", &ends, &|stream| {
-            stream.integers(low, high) as u64
-        });
+        compare("integers", &ends, &|stream| stream.integers(low, high) as u64);
     }
 }
 
@@ -167,12 +143,7 @@ fn numpy_draws(python: &str, seed: &Seed, key: &[u32], kind: &str, ends: &[Strin
     let words: Vec<String> = key.iter().map(u32::to_string).collect();
     let output = Command::new(python)
         .args(["-c", include_str!("random_numpy/draws.py")])
-        .args([
-            seed.to_string(),
-            words.join(","),
-            DRAWS.to_string(),
-            kind.to_owned(),
-        ])
+        .args([seed.to_string(), words.join(","), DRAWS.to_string(), kind.to_owned()])
         .args(ends)
         .output()
         .unwrap_or_else(|error| panic!("cannot start {python}: {error}"));
@@ -180,8 +151,5 @@ fn numpy_draws(python: &str, seed: &Seed, key: &[u32], kind: &str, ends: &[Strin
     assert!(output.status.success(), "{python} failed: {complaint}");
     let (draws, rest) = output.stdout.as_chunks::<8>();
     assert_eq!((draws.len(), rest.len()), (DRAWS, 0), "{kind}");
-    draws
-        .iter()
-        .map(|&bytes| u64::from_le_bytes(bytes))
-        .collect()
+    draws.iter().map(|&bytes| u64::from_le_bytes(bytes)).collect()
 }

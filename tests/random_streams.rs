@@ -24,13 +24,7 @@ enum Ask {
 
 fn asks() -> impl Strategy<Value = Vec<Ask>> {
     // Short and long fills, with the lengths of rows and blocks among them.
-    let length = || {
-        prop_oneof![
-            0..100usize,
-            200..600usize,
-            (0..80usize).prop_map(|n| 16 * n)
-        ]
-    };
+    let length = || prop_oneof![0..100usize, 200..600usize, (0..80usize).prop_map(|n| 16 * n)];
     let ask = prop_oneof![
         length().prop_map(Ask::Bits),
         length().prop_map(Ask::Random),
@@ -145,11 +139,7 @@ proptest! {
 fn a_long_fill_crosses_many_blocks() {
     let mut at_once = stream(5);
     let mut one_by_one = at_once.clone();
-    for ask in [
-        Ask::Normal(100_003),
-        Ask::Exponential(100_001),
-        Ask::Random(99_999),
-    ] {
+    for ask in [Ask::Normal(100_003), Ask::Exponential(100_001), Ask::Random(99_999)] {
         assert_eq!(ask.at_once(&mut at_once), ask.one_by_one(&mut one_by_one));
         assert_eq!(at_once, one_by_one);
     }
@@ -180,11 +170,7 @@ fn the_rand_crates_draw_from_a_stream() {
     assert_eq!(ours.random(), RngExt::random::<f64>(&mut theirs));
     let draws = 10_000;
     let mean = |total: f64| total / f64::from(draws);
-    let normal = mean(
-        (0..draws)
-            .map(|_| theirs.sample::<f64, _>(StandardNormal))
-            .sum(),
-    );
+    let normal = mean((0..draws).map(|_| theirs.sample::<f64, _>(StandardNormal)).sum());
     assert!(normal.abs() < 0.05, "{normal}");
     let gamma = Gamma::new(2.0, 3.0).unwrap();
     let gamma = mean((0..draws).map(|_| gamma.sample(&mut theirs)).sum());
@@ -200,9 +186,7 @@ fn bytes_are_whole_draws() {
     let mut ours = stream(9);
     rand::Rng::fill_bytes(&mut ours, &mut filled);
     let mut draws = stream(9);
-    let bytes: Vec<u8> = [draws.next_u64(), draws.next_u64()]
-        .map(u64::to_le_bytes)
-        .concat();
+    let bytes: Vec<u8> = [draws.next_u64(), draws.next_u64()].map(u64::to_le_bytes).concat();
     assert_eq!(filled, bytes[..11]);
     assert_eq!(ours, draws);
 }
@@ -218,10 +202,7 @@ fn streams_go_to_other_threads() {
 /// The message of a panic.
 fn panic_of<T>(draw: impl FnOnce(&mut Stream) -> T + UnwindSafe) -> String {
     let panic = catch_unwind(|| drop(draw(&mut stream(11)))).unwrap_err();
-    panic
-        .downcast_ref::<String>()
-        .cloned()
-        .expect("a message with the values")
+    panic.downcast_ref::<String>().cloned().expect("a message with the values")
 }
 
 #[test]
@@ -233,17 +214,11 @@ fn impossible_parameters_are_refused_by_name() {
     let message = panic_of(|stream| stream.integers_inclusive(4, 3));
     assert_eq!(message, "integers_inclusive needs low <= high, not 4 and 3");
     let message = panic_of(|stream| stream.normal(0.0, -1.0));
-    assert_eq!(
-        message,
-        "normal needs a standard deviation of 0 or more, not -1"
-    );
+    assert_eq!(message, "normal needs a standard deviation of 0 or more, not -1");
     let message = panic_of(|stream| stream.exponential(f64::NAN));
     assert_eq!(message, "exponential needs a scale of 0 or more, not NaN");
     for (low, high) in [(2.0, 1.0), (f64::MIN, f64::MAX), (f64::NAN, 1.0)] {
         let message = panic_of(move |stream| stream.uniform(low, high));
-        assert!(
-            message.starts_with("uniform needs finite low <= high"),
-            "{message}"
-        );
+        assert!(message.starts_with("uniform needs finite low <= high"), "{message}");
     }
 }

@@ -32,6 +32,8 @@ impl Label {
     }
 }
 
+/// Two offsets of a function, its label and its retries.
+type FunctionKey = ((i64, i64), Arc<str>, u32);
 /// Two offsets of a function, and the key of a label.
 type QuickKey = ((i64, i64), (usize, usize));
 
@@ -73,7 +75,7 @@ pub(super) struct Arena {
     entries: Vec<Entry>,
     free: Vec<NodeId>,
     pub(super) functions: Vec<TaskFunction>,
-    known: HashMap<((i64, i64), Arc<str>, u32), u32>,
+    known: HashMap<FunctionKey, u32>,
     quickly_known: HashMap<QuickKey, u32>,
     epoch: u64,
 }
@@ -121,7 +123,9 @@ impl Arena {
 
     /// Gives a task that was not submitted another label or another number of retries.
     pub(super) fn edit_function(&mut self, id: NodeId, edit: impl FnOnce(&mut TaskFunction)) {
-        let Node::Task { function, .. } = self.node(id) else { return };
+        let Node::Task { function, .. } = self.node(id) else {
+            return;
+        };
         let mut edited = self.functions[*function as usize].clone();
         edit(&mut edited);
         let edited = self.intern(edited);

@@ -178,11 +178,7 @@ impl Client {
 
     /// As [`delayed`](Self::delayed), for a function that may fail: an `Err` is a failure of the task.
     #[track_caller]
-    pub fn try_delayed<A, V, R, E>(
-        &self,
-        function: fn(V) -> Result<R, E>,
-        args: A,
-    ) -> Delayed<R>
+    pub fn try_delayed<A, V, R, E>(&self, function: fn(V) -> Result<R, E>, args: A) -> Delayed<R>
     where
         A: Args<Values = V>,
         V: 'static,
@@ -323,9 +319,10 @@ impl Client {
     {
         let mut record = Record::default();
         args.pack(&mut record);
-        let made = self.core.accept(&mut record, label).and_then(|()| {
-            FnRef::new::<fn(V) -> X, Call<A, M>>(function).map_err(Error::from)
-        });
+        let made = self
+            .core
+            .accept(&mut record, label)
+            .and_then(|()| FnRef::new::<fn(V) -> X, Call<A, M>>(function).map_err(Error::from));
         let mut arena = self.core.arena();
         let id = match made {
             Ok(call) => arena.add_task(call, label, record),

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::graph::{Import, Output, Part};
 use crate::scheduler::{Event, Submission};
 use crate::task::{
-    Arg, Args, Build, Erased, FnRef, Inputs, InputsRef, LocalSpec, Place, Record, Sealed, Slot,
-    Stored, TaskFailure,
+    Arg, Args, Build, Erased, FnRef, Inputs, InputsRef, LocalSpec, Place, Record, Sealed, Slot, Stored,
+    TaskFailure,
     pipeline::{Fallible, Finish, Plain},
 };
 use crate::wire::{self, Value};
@@ -133,12 +133,7 @@ impl Client {
         self.local_of::<A, V, Result<C, E>, Fallible>(builder, &args, label)
     }
 
-    fn local_of<A, V, X, M>(
-        &self,
-        builder: fn(V) -> X,
-        args: &A,
-        label: Label,
-    ) -> Result<Local<M::Value>>
+    fn local_of<A, V, X, M>(&self, builder: fn(V) -> X, args: &A, label: Label) -> Result<Local<M::Value>>
     where
         A: Args<Values = V>,
         V: 'static,

@@ -63,10 +63,7 @@ impl<T> Future<T> {
     #[must_use]
     pub fn is_done(&self) -> bool {
         match self.pending() {
-            Ok(pending) => pending
-                .core
-                .mailbox
-                .look(|letters| letters.done.contains_key(&pending.ticket)),
+            Ok(pending) => pending.core.mailbox.look(|letters| letters.done.contains_key(&pending.ticket)),
             Err(_) => true,
         }
     }
@@ -89,9 +86,13 @@ impl<T> Future<T> {
     /// [`Cancelled`](crate::Cause::Cancelled).
     #[must_use = "the task may have begun already"]
     pub fn cancel(&self) -> bool {
-        let Ok(pending) = self.pending() else { return false };
+        let Ok(pending) = self.pending() else {
+            return false;
+        };
         let ticket @ (_, token) = pending.ticket;
-        let Some((rank, place)) = pending.core.placed(self.value.node.id) else { return false };
+        let Some((rank, place)) = pending.core.placed(self.value.node.id) else {
+            return false;
+        };
         pending.core.send(Event::Cancel { rank, place, token });
         let answer = pending.core.mailbox.wait(|letters| letters.cancelled.remove(&ticket));
         answer.unwrap_or(false)

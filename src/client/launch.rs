@@ -26,8 +26,7 @@ impl Launch {
         let pmi = ["PMI_RANK", "PMI_FD", "PMIX_RANK", "OMPI_COMM_WORLD_RANK"];
         let step = wide("SLURM_STEP_ID");
         // The batch script and the interactive shell are steps with reserved, huge numbers.
-        let in_slurm_step =
-            step.is_some_and(|step| step < 0xFFFF_FF00) && variable("SLURM_PROCID").is_some();
+        let in_slurm_step = step.is_some_and(|step| step < 0xFFFF_FF00) && variable("SLURM_PROCID").is_some();
         let step_tasks = number("SLURM_STEP_NUM_TASKS").filter(|_| in_slurm_step);
         let in_world = size.is_some() || pmi.iter().any(|name| variable(name).is_some());
         Launch {
@@ -138,16 +137,14 @@ mod tests {
     fn launchers_are_recognised() {
         type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<Scheduler>, Result<Scheduler, &'a str>);
         let ompi = [("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "0")];
-        let srun_pmi2 =
-            [("PMI_RANK", "1"), ("PMI_SIZE", "2"), ("SLURM_STEP_ID", "0"), ("SLURM_PROCID", "1")];
+        let srun_pmi2 = [("PMI_RANK", "1"), ("PMI_SIZE", "2"), ("SLURM_STEP_ID", "0"), ("SLURM_PROCID", "1")];
         let srun_none = [
             ("SLURM_STEP_ID", "0"),
             ("SLURM_PROCID", "1"),
             ("SLURM_STEP_NUM_TASKS", "2"),
             ("SLURM_NTASKS", "2"),
         ];
-        let batch =
-            [("SLURM_NTASKS", "4"), ("SLURM_PROCID", "0"), ("SLURM_STEP_ID", "4294967291")];
+        let batch = [("SLURM_NTASKS", "4"), ("SLURM_PROCID", "0"), ("SLURM_STEP_ID", "4294967291")];
         let cases: [Case<'_>; 10] = [
             ("by hand", &[], None, Ok(Scheduler::Threads)),
             ("mpirun of Open MPI", &ompi, None, Ok(Scheduler::Mpi)),

@@ -14,9 +14,9 @@ use crate::scheduler::{Event, PassOrder};
 use crate::task::{
     Args, Build, CollectionId, FnRef, NodeId, PassId, Place, Record, TaskError,
     pipeline::{
-        BuiltSink, BuiltSource, BuiltStage, Collect, CollectionEntry, Each, Fallible, Filter,
-        Fold, Keep, KeyFunction, KeyFunctionEntry, KeySpec, MergeEntry, MergeFunction, Outcomes,
-        Plain, Random, RandomWith, Reduce, Slices, StageHeader, With,
+        BuiltSink, BuiltSource, BuiltStage, Collect, CollectionEntry, Each, Fallible, Filter, Fold, Keep,
+        KeyFunction, KeyFunctionEntry, KeySpec, MergeEntry, MergeFunction, Outcomes, Plain, Random,
+        RandomWith, Reduce, Slices, StageHeader, With,
     },
 };
 use crate::wire::{self, Value};
@@ -188,11 +188,7 @@ impl Client {
 
     /// As [`map_random`](Self::map_random), for a function that may fail.
     #[track_caller]
-    pub fn try_map_random<T, R, E, S>(
-        &self,
-        function: fn(T, Stream) -> Result<R, E>,
-        source: S,
-    ) -> Map<R>
+    pub fn try_map_random<T, R, E, S>(&self, function: fn(T, Stream) -> Result<R, E>, source: S) -> Map<R>
     where
         T: Clone + Send + 'static,
         R: Value + Clone,
@@ -307,13 +303,7 @@ impl Client {
 }
 
 impl<T> Map<T> {
-    fn behind<F, B, A>(
-        from: Arc<MapNode>,
-        function: F,
-        shared: &A,
-        random: bool,
-        label: Label,
-    ) -> Self
+    fn behind<F, B, A>(from: Arc<MapNode>, function: F, shared: &A, random: bool, label: Label) -> Self
     where
         F: Copy + 'static,
         B: Build<F, Output = BuiltStage>,
@@ -516,12 +506,7 @@ impl<T: Value + Clone> Map<T> {
     /// # }
     /// ```
     #[track_caller]
-    pub fn fold<A: Value + Clone>(
-        &self,
-        start: A,
-        fold: fn(A, T) -> A,
-        merge: fn(A, A) -> A,
-    ) -> Delayed<A> {
+    pub fn fold<A: Value + Clone>(&self, start: A, fold: fn(A, T) -> A, merge: fn(A, A) -> A) -> Delayed<A> {
         let place = Location::caller();
         self.sink::<fn(A, T) -> A, Fold<T, A>, A>(fold, place, move |constants| {
             wire::encode(&Label::Place(place).text(), constants)?;
@@ -581,10 +566,13 @@ impl<T: Value + Clone> Map<T> {
         let id = core.next_collection();
         let entry = FnRef::new::<fn(T), CollectionEntry<T>>(|_| ())?;
         let kept = Arc::new(Kept { core: Arc::clone(core), id, entry });
-        let done: Delayed<()> =
-            self.sink_of::<fn(T), Keep<T>, _>(|_| (), place, Some(id), false, |constants| {
-                Ok(wire::encode(&id, constants)?)
-            });
+        let done: Delayed<()> = self.sink_of::<fn(T), Keep<T>, _>(
+            |_| (),
+            place,
+            Some(id),
+            false,
+            |constants| Ok(wire::encode(&id, constants)?),
+        );
         Ok((Persisting { node: Arc::clone(&self.node), kept }, done))
     }
 
@@ -632,14 +620,7 @@ impl<T: Value + Clone> Map<T> {
 
 impl MapNode {
     pub(super) fn new(core: &Arc<Core>, length: u64, origin: Origin) -> Self {
-        MapNode {
-            core: Arc::clone(core),
-            length,
-            origin,
-            batch: None,
-            problem: None,
-            kept: OnceLock::new(),
-        }
+        MapNode { core: Arc::clone(core), length, origin, batch: None, problem: None, kept: OnceLock::new() }
     }
 
     /// A map that cannot be; what is computed from it fails.

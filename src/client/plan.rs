@@ -194,9 +194,7 @@ impl Walk {
         let pass_inputs: Vec<_> = passes
             .iter()
             .filter(|pass| !pass.inputs().is_empty())
-            .map(|pass| {
-                (pass.id(), pass.inputs().iter().map(|&id| self.node(arena, id)).collect())
-            })
+            .map(|pass| (pass.id(), pass.inputs().iter().map(|&id| self.node(arena, id)).collect()))
             .collect();
         let outputs: Vec<(u32, Output)> = (0u32..)
             .zip(targets)
@@ -227,17 +225,11 @@ impl Walk {
         let orders: Result<Vec<PassOrder>> = passes
             .into_iter()
             .map(|pass| {
-                pass.finish(|external| {
-                    packed.delivered[external as usize].expect("a sink is delivered")
-                })
+                pass.finish(|external| packed.delivered[external as usize].expect("a sink is delivered"))
             })
             .collect();
-        let submission = Submission {
-            parts: packed.parts,
-            values: Vec::new(),
-            passes: orders?,
-            awaited: targets.len(),
-        };
+        let submission =
+            Submission { parts: packed.parts, values: Vec::new(), passes: orders?, awaited: targets.len() };
         Ok((submission, homes))
     }
 }

@@ -133,12 +133,16 @@ impl<T: Transport> Rank<T> {
         let mut busy = false;
         self.transport.progress();
         for _ in 0..TURN {
-            let Some((from, bytes)) = self.transport.receive() else { break };
+            let Some((from, bytes)) = self.transport.receive() else {
+                break;
+            };
             busy = true;
             self.frame(from, &bytes);
         }
         for _ in 0..TURN {
-            let Ok(event) = self.events.try_recv() else { break };
+            let Ok(event) = self.events.try_recv() else {
+                break;
+            };
             busy = true;
             self.event(event);
         }
@@ -206,7 +210,9 @@ impl<T: Transport> Rank<T> {
 
     fn schedule(&mut self, event: Event) {
         let now = self.now();
-        let Some((scheduler, mailbox)) = &mut self.head else { return };
+        let Some((scheduler, mailbox)) = &mut self.head else {
+            return;
+        };
         let mut letters: Vec<ClientEvent> = Vec::new();
         scheduler.handle(now, event, &mut self.out, &mut letters);
         if !letters.is_empty() {
@@ -222,7 +228,9 @@ impl<T: Transport> Rank<T> {
             if self.executor.as_ref().is_some_and(|executor| !executor.wants_more()) {
                 return busy;
             }
-            let Some(job) = self.worker.take_job() else { return busy };
+            let Some(job) = self.worker.take_job() else {
+                return busy;
+            };
             busy = true;
             let alone = self.threads == 1 && self.executor.as_ref().is_none_or(Executor::is_idle);
             let short = job.estimate_nanos().is_some_and(|nanos| nanos < INLINE_NANOS);
@@ -265,7 +273,9 @@ impl<T: Transport> Rank<T> {
     fn schedule_all(&mut self, messages: Vec<ToScheduler>) {
         let me = self.transport.rank();
         let now = self.now();
-        let Some((scheduler, mailbox)) = &mut self.head else { return };
+        let Some((scheduler, mailbox)) = &mut self.head else {
+            return;
+        };
         let mut letters = Vec::new();
         for message in messages {
             scheduler.handle(now, Event::Message(me, message), &mut self.out, &mut letters);
@@ -291,4 +301,3 @@ impl<T> std::fmt::Debug for Rank<T> {
         write!(f, "Rank({})", self.context.rank)
     }
 }
-

@@ -156,12 +156,7 @@ impl Builder {
 }
 
 /// Runs in this process; without threads, tasks run on the thread that called.
-fn alone<R, E, F>(
-    settings: &Settings,
-    scheduler: Scheduler,
-    threads: usize,
-    program: F,
-) -> Result<R, E>
+fn alone<R, E, F>(settings: &Settings, scheduler: Scheduler, threads: usize, program: F) -> Result<R, E>
 where
     F: FnOnce(&Client) -> Result<R, E> + Send,
     R: Send,
@@ -171,25 +166,12 @@ where
     let seed = settings.seed.clone().unwrap_or_else(Seed::fresh);
     log::info!("rank 0: scheduler {scheduler}, {} threads, seed {seed}", threads.max(1));
     let context = context(0, hostname(), seed.clone());
-    let world = World {
-        ranks: 1,
-        workers: vec![0],
-        threads: threads.max(1),
-        scheduler,
-        seed,
-        fresh_seed,
-    };
+    let world = World { ranks: 1, workers: vec![0], threads: threads.max(1), scheduler, seed, fresh_seed };
     head(Solo, context, threads, vec![threads.max(1) as u64], world, program)
 }
 
 pub(super) fn context(rank: usize, host: String, seed: Seed) -> Arc<RankContext> {
-    Arc::new(RankContext {
-        rank,
-        host,
-        seed,
-        locals: Locals::default(),
-        collections: Collections::default(),
-    })
+    Arc::new(RankContext { rank, host, seed, locals: Locals::default(), collections: Collections::default() })
 }
 
 /// Rank 0: the program on a thread of its own, this thread communicates.
@@ -212,8 +194,7 @@ where
     let executor = executor(threads, &context, &events)?;
     let mailbox = Arc::new(Mailbox::default());
     let scheduler = Head::new(threads_of_ranks, Policy::default());
-    let rank =
-        Rank::new(transport, context, executor, Some((scheduler, Arc::clone(&mailbox))), inbox);
+    let rank = Rank::new(transport, context, executor, Some((scheduler, Arc::clone(&mailbox))), inbox);
     let client = Client::new(world, events.clone(), mailbox);
     let ended = std::thread::scope(|scope| {
         let program = std::thread::Builder::new()

@@ -40,10 +40,8 @@ impl<T: Value + Clone> Source for Vec<T> {
     type Item = T;
     fn into_node(self, core: &Arc<Core>) -> Arc<MapNode> {
         let length = self.len() as u64;
-        let origin = vector_entry::<T>(&self).map(|entry| Origin::Vector {
-            entry,
-            slices: Arc::new(VectorSlices(Arc::new(self))),
-        });
+        let origin = vector_entry::<T>(&self)
+            .map(|entry| Origin::Vector { entry, slices: Arc::new(VectorSlices(Arc::new(self))) });
         node(core, length, origin)
     }
 }

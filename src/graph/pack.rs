@@ -78,13 +78,7 @@ impl<'a, 'b> Packer<'a, 'b> {
             part.tasks.reserve_exact(count as usize);
             parts.insert(rank, part);
         }
-        Packer {
-            packing,
-            parts,
-            slots,
-            imported: BTreeMap::new(),
-            functions: BTreeMap::new(),
-        }
+        Packer { packing, parts, slots, imported: BTreeMap::new(), functions: BTreeMap::new() }
     }
 
     fn run(mut self) -> Packed {
@@ -114,10 +108,7 @@ impl<'a, 'b> Packer<'a, 'b> {
         }
         for (pass, nodes) in packing.passes {
             for rank in 0..packing.ranks {
-                let slots = nodes
-                    .iter()
-                    .map(|&node| self.slot_on(rank, node, &imports_start))
-                    .collect();
+                let slots = nodes.iter().map(|&node| self.slot_on(rank, node, &imports_start)).collect();
                 self.part(rank).passes.push((*pass, slots));
             }
         }

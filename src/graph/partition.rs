@@ -19,8 +19,7 @@ pub(crate) fn partition(dag: &Dag, ranks: &[u32], home: impl Fn(u32) -> u32) -> 
     for &level in &levels {
         sizes[level as usize] += 1;
     }
-    let mut by_level: Vec<Vec<u32>> =
-        sizes.iter().map(|&size| Vec::with_capacity(size)).collect();
+    let mut by_level: Vec<Vec<u32>> = sizes.iter().map(|&size| Vec::with_capacity(size)).collect();
     for (task, &level) in levels.iter().enumerate() {
         by_level[level as usize].push(task as u32);
     }
@@ -64,14 +63,7 @@ impl<'a> Share<'a> {
         for (position, &rank) in ranks.iter().enumerate() {
             positions[rank as usize] = Some(position as u32);
         }
-        Share {
-            ranks,
-            positions,
-            counts: vec![0; ranks.len()],
-            quota: 0,
-            cursor: 0,
-            votes: Vec::new(),
-        }
+        Share { ranks, positions, counts: vec![0; ranks.len()], quota: 0, cursor: 0, votes: Vec::new() }
     }
 
     fn begin_level(&mut self, size: usize) {
@@ -143,17 +135,8 @@ mod tests {
 
     #[test]
     fn a_tree_is_cut_into_subtrees() {
-        let dag: Dag = [
-            vec![],
-            vec![],
-            vec![],
-            vec![],
-            vec![0, 1],
-            vec![2, 3],
-            vec![4, 5],
-        ]
-        .into_iter()
-        .collect();
+        let dag: Dag =
+            [vec![], vec![], vec![], vec![], vec![0, 1], vec![2, 3], vec![4, 5]].into_iter().collect();
         assert_eq!(partition(&dag, &[0, 1], no_home), [0, 0, 1, 1, 0, 1, 0]);
     }
 

@@ -29,14 +29,7 @@ impl BlockReader {
     /// A reader of the draws that `generator` would give next, of which about
     /// `expected` will be read.
     pub(super) fn new(generator: &Lcg128CmDxsm64, expected: usize) -> Self {
-        Self {
-            lanes: Lanes::new(generator),
-            draws: [0; BLOCK],
-            position: 0,
-            end: 0,
-            before: 0,
-            expected,
-        }
+        Self { lanes: Lanes::new(generator), draws: [0; BLOCK], position: 0, end: 0, before: 0, expected }
     }
 
     /// The draws that are ready and not yet read; at least one.

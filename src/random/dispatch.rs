@@ -45,11 +45,7 @@ pub(super) fn fill_rows<C: Conversion>(lanes: &mut Lanes, values: &mut [C::Value
 
 /// Fills rows with one set of instructions, which has to be
 /// [available](InstructionSet::available).
-fn fill_rows_with<C: Conversion>(
-    instructions: InstructionSet,
-    lanes: &mut Lanes,
-    values: &mut [C::Value],
-) {
+fn fill_rows_with<C: Conversion>(instructions: InstructionSet, lanes: &mut Lanes, values: &mut [C::Value]) {
     match instructions {
         // SAFETY: only `available` names this variant, after it has seen AVX-512 F and DQ.
         #[cfg(target_arch = "x86_64")]
@@ -88,14 +84,8 @@ mod tests {
             let mut units = [0.0; 1024];
             fill_rows_with::<Bits>(instructions, &mut lanes, &mut bits);
             fill_rows_with::<Unit>(instructions, &mut lanes, &mut units);
-            assert!(
-                bits.iter().all(|&bits| bits == stream.next_u64()),
-                "{instructions:?}"
-            );
-            assert!(
-                units.iter().all(|&value| value == stream.random()),
-                "{instructions:?}"
-            );
+            assert!(bits.iter().all(|&bits| bits == stream.next_u64()), "{instructions:?}");
+            assert!(units.iter().all(|&value| value == stream.random()), "{instructions:?}");
             assert_eq!(lanes.generator(), stream.generator, "{instructions:?}");
         }
     }

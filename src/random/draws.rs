@@ -106,10 +106,7 @@ impl Stream {
     /// ```
     #[inline]
     pub fn exponential(&mut self, scale: f64) -> f64 {
-        assert!(
-            scale >= 0.0,
-            "exponential needs a scale of 0 or more, not {scale}"
-        );
+        assert!(scale >= 0.0, "exponential needs a scale of 0 or more, not {scale}");
         scale * self.standard_exponential()
     }
 
@@ -130,10 +127,7 @@ impl Stream {
     /// ```
     #[inline]
     pub fn integers(&mut self, low: i64, high: i64) -> i64 {
-        assert!(
-            low < high,
-            "integers needs low < high, not {low} and {high}"
-        );
+        assert!(low < high, "integers needs low < high, not {low} and {high}");
         self.integers_inclusive(low, high - 1)
     }
 
@@ -152,10 +146,7 @@ impl Stream {
     /// ```
     #[inline]
     pub fn integers_inclusive(&mut self, low: i64, high: i64) -> i64 {
-        assert!(
-            low <= high,
-            "integers_inclusive needs low <= high, not {low} and {high}"
-        );
+        assert!(low <= high, "integers_inclusive needs low <= high, not {low} and {high}");
         let offset = integers::up_to(self, low.abs_diff(high));
         low.wrapping_add_unsigned(offset)
     }
@@ -174,10 +165,7 @@ impl Stream {
     /// ```
     #[inline]
     pub fn integers_u64(&mut self, low: u64, high: u64) -> u64 {
-        assert!(
-            low < high,
-            "integers_u64 needs low < high, not {low} and {high}"
-        );
+        assert!(low < high, "integers_u64 needs low < high, not {low} and {high}");
         low + integers::up_to(self, high - 1 - low)
     }
 }

@@ -31,9 +31,7 @@ impl StreamFamily {
     /// The streams of `seed` whose keys begin with `prefix`.
     #[must_use]
     pub fn new(seed: &Seed, prefix: &[u32]) -> Self {
-        Self {
-            prefix: SeedSequence::new(seed, prefix),
-        }
+        Self { prefix: SeedSequence::new(seed, prefix) }
     }
 
     /// The stream whose key is the prefix and then `suffix`.
@@ -55,8 +53,6 @@ impl StreamFamily {
     #[inline]
     #[must_use]
     pub fn subfamily(&self, words: &[u32]) -> Self {
-        Self {
-            prefix: self.prefix.extended(words),
-        }
+        Self { prefix: self.prefix.extended(words) }
     }
 }

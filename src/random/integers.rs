@@ -70,13 +70,7 @@ mod tests {
             seen[up_to(&mut stream, 4) as usize] += 1;
         }
         assert!(seen.iter().all(|&count| count > 150), "{seen:?}");
-        for last in [
-            u64::from(u32::MAX) - 1,
-            u64::from(u32::MAX),
-            1 << 32,
-            u64::MAX - 1,
-            u64::MAX,
-        ] {
+        for last in [u64::from(u32::MAX) - 1, u64::from(u32::MAX), 1 << 32, u64::MAX - 1, u64::MAX] {
             let values: Vec<u64> = (0..1000).map(|_| up_to(&mut stream, last)).collect();
             assert!(values.iter().all(|&value| value <= last));
             assert!(values.iter().any(|&value| value > last - last / 100));

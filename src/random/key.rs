@@ -155,9 +155,7 @@ impl FromStr for Key {
     /// ```
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let text = text.trim();
-        let tuple = text
-            .strip_prefix('(')
-            .and_then(|text| text.strip_suffix(')'));
+        let tuple = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
         // A tuple of one element has a comma behind it.
         let list = tuple.map_or(text, |inner| inner.strip_suffix(',').unwrap_or(inner));
         if list.trim().is_empty() {
@@ -167,12 +165,7 @@ impl FromStr for Key {
             let part = part.trim();
             // `parse` would take a sign as well.
             let digits = part.bytes().all(|byte| byte.is_ascii_digit());
-            part.parse()
-                .ok()
-                .filter(|_| digits)
-                .ok_or_else(|| KeyError::NotANumber {
-                    text: part.to_owned(),
-                })
+            part.parse().ok().filter(|_| digits).ok_or_else(|| KeyError::NotANumber { text: part.to_owned() })
         });
         Self::new(elements.collect::<Result<Vec<u64>, _>>()?)
     }
@@ -195,8 +188,7 @@ impl fmt::Display for Words<'_> {
             [only] => write!(formatter, "({only},)"),
             [first, rest @ ..] => {
                 write!(formatter, "({first}")?;
-                rest.iter()
-                    .try_for_each(|word| write!(formatter, ", {word}"))?;
+                rest.iter().try_for_each(|word| write!(formatter, ", {word}"))?;
                 write!(formatter, ")")
             }
         }
@@ -218,37 +210,14 @@ mod tests {
 
     #[test]
     fn texts_that_are_no_keys_are_refused() {
-        for text in [
-            "3,,7",
-            ",",
-            "3,",
-            "+3",
-            "(3",
-            "3 7",
-            "0x3",
-            "18446744073709551616",
-        ] {
+        for text in ["3,,7", ",", "3,", "+3", "(3", "3 7", "0x3", "18446744073709551616"] {
             let error = text.parse::<Key>().unwrap_err();
-            assert!(
-                matches!(error, KeyError::NotANumber { .. }),
-                "{text}: {error}"
-            );
+            assert!(matches!(error, KeyError::NotANumber { .. }), "{text}: {error}");
         }
         assert_eq!("4294967295".parse::<Key>(), Err(KeyError::Reserved));
         let error = "1,4294967296".parse::<Key>().unwrap_err();
-        assert_eq!(
-            error,
-            KeyError::ElementTooLarge {
-                position: 1,
-                value: 1 << 32
-            }
-        );
-        assert!(
-            error
-                .to_string()
-                .ends_with("use two elements, such as 1, 0"),
-            "{error}"
-        );
+        assert_eq!(error, KeyError::ElementTooLarge { position: 1, value: 1 << 32 });
+        assert!(error.to_string().ends_with("use two elements, such as 1, 0"), "{error}");
     }
 
     #[test]

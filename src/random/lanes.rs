@@ -18,16 +18,10 @@ const MULTIPLIER: u64 = 0xda94_2042_e4dd_58b5;
 
 /// What brings a generator `0..=LANES` steps ahead.
 const STEPS: [Step; LANES + 1] = {
-    let mut steps = [Step {
-        multiplier: 1,
-        increments: 0,
-    }; LANES + 1];
+    let mut steps = [Step { multiplier: 1, increments: 0 }; LANES + 1];
     let mut ahead = 0;
     while ahead < LANES {
-        let Step {
-            multiplier,
-            increments,
-        } = steps[ahead];
+        let Step { multiplier, increments } = steps[ahead];
         steps[ahead + 1] = Step {
             multiplier: multiplier.wrapping_mul(MULTIPLIER as u128),
             increments: increments.wrapping_mul(MULTIPLIER as u128).wrapping_add(1),
@@ -65,10 +59,7 @@ impl Lanes {
     pub(super) fn new(generator: &Lcg128CmDxsm64) -> Self {
         let increment = generator.stream() << 1 | 1;
         let states: [u128; LANES] = std::array::from_fn(|lane| {
-            let Step {
-                multiplier,
-                increments,
-            } = STEPS[lane];
+            let Step { multiplier, increments } = STEPS[lane];
             let carried = generator.state().wrapping_mul(multiplier);
             carried.wrapping_add(increment.wrapping_mul(increments))
         });
@@ -106,9 +97,7 @@ impl Lanes {
                     .wrapping_add(high[lane].wrapping_mul(ROW_LOW));
                 low[lane] = low[lane].wrapping_mul(ROW_LOW).wrapping_add(increment_low);
                 let carry = u64::from(low[lane] < increment_low);
-                high[lane] = product_high
-                    .wrapping_add(increment_high)
-                    .wrapping_add(carry);
+                high[lane] = product_high.wrapping_add(increment_high).wrapping_add(carry);
             }
         }
         (self.high, self.low) = (high, low);
@@ -119,8 +108,7 @@ impl Lanes {
     pub(super) fn fill_rows_scalar<T>(&mut self, values: &mut [T], convert: impl Fn(u64) -> T) {
         let (rows, _) = values.as_chunks_mut::<LANES>();
         for row in rows {
-            for (value, (high, low)) in row.iter_mut().zip(self.high.iter_mut().zip(&mut self.low))
-            {
+            for (value, (high, low)) in row.iter_mut().zip(self.high.iter_mut().zip(&mut self.low)) {
                 *value = convert(permuted(*high, *low));
                 let state = (u128::from(*high) << 64 | u128::from(*low))
                     .wrapping_mul(STEPS[LANES].multiplier)

@@ -66,18 +66,11 @@ impl KeyRegistry {
         }
         if range.end > WORDS {
             let value = range.start.max(WORDS);
-            return Err(KeyError::ElementTooLarge {
-                position: prefix.len(),
-                value,
-            });
+            return Err(KeyError::ElementTooLarge { position: prefix.len(), value });
         }
         let taken = match self.prefixes.get_mut(prefix) {
             Some(intervals) => intervals.insert(range),
-            None => self
-                .prefixes
-                .entry(prefix.to_vec())
-                .or_default()
-                .insert(range),
+            None => self.prefixes.entry(prefix.to_vec()).or_default().insert(range),
         };
         taken.map_err(|word| KeyError::UsedTwice {
             // Below 2^32, as the end of the range is not beyond it.
@@ -98,11 +91,7 @@ impl Intervals {
     /// is in the set already.
     fn insert(&mut self, range: Range<u64>) -> Result<(), u64> {
         let Range { mut start, mut end } = range;
-        let before = self
-            .ends
-            .range(..=start)
-            .next_back()
-            .map(|(&start, &end)| start..end);
+        let before = self.ends.range(..=start).next_back().map(|(&start, &end)| start..end);
         let after = self.ends.range(start..end).next().map(|(&start, _)| start);
         if let Some(before) = &before
             && start < before.end
@@ -140,24 +129,16 @@ mod tests {
             registry.claim(&[7, word]).unwrap();
         }
         registry.claim_range(&[7], 6..1000).unwrap();
-        assert_eq!(
-            registry.prefixes[&vec![7]].ends,
-            BTreeMap::from([(0, 1000)])
-        );
+        assert_eq!(registry.prefixes[&vec![7]].ends, BTreeMap::from([(0, 1000)]));
     }
 
     #[test]
     fn the_ends_of_the_words_are_keys_like_others() {
         let mut registry = KeyRegistry::new();
         registry.claim_range(&[], 0..WORDS).unwrap();
-        let taken = KeyError::UsedTwice {
-            key: vec![u32::MAX],
-        };
+        let taken = KeyError::UsedTwice { key: vec![u32::MAX] };
         assert_eq!(registry.claim(&[u32::MAX]), Err(taken));
-        let beyond = KeyError::ElementTooLarge {
-            position: 1,
-            value: WORDS,
-        };
+        let beyond = KeyError::ElementTooLarge { position: 1, value: WORDS };
         assert_eq!(registry.claim_range(&[1], 9..WORDS + 1), Err(beyond));
         registry.claim(&[1, 9]).unwrap();
     }
@@ -166,10 +147,7 @@ mod tests {
     fn an_empty_range_takes_nothing() {
         let mut registry = KeyRegistry::new();
         registry.claim_range(&[1], 5..5).unwrap();
-        #[expect(
-            clippy::reversed_empty_ranges,
-            reason = "the user's mistake to be defined"
-        )]
+        #[expect(clippy::reversed_empty_ranges, reason = "the user's mistake to be defined")]
         registry.claim_range(&[1], 6..5).unwrap();
         assert_eq!(registry, KeyRegistry::new());
     }
@@ -179,10 +157,7 @@ mod tests {
         let mut registry = KeyRegistry::new();
         registry.claim(&[]).unwrap();
         let message = registry.claim(&[]).unwrap_err().to_string();
-        assert!(
-            message.starts_with("the key () was used twice"),
-            "{message}"
-        );
+        assert!(message.starts_with("the key () was used twice"), "{message}");
     }
 
     /// A prefix from a small set, and a range of last words.

@@ -177,16 +177,13 @@ impl FromStr for Seed {
             return Err(ParseSeedError::Empty);
         }
         if let Some(character) = text.chars().find(|character| !character.is_ascii_digit()) {
-            return Err(ParseSeedError::NotADigit {
-                text: text.to_owned(),
-                character,
-            });
+            return Err(ParseSeedError::NotADigit { text: text.to_owned(), character });
         }
         let mut seed = Self { words: Vec::new() };
         for digits in text.as_bytes().chunks(DECIMAL_DIGITS) {
-            let (scale, value) = digits.iter().fold((1, 0), |(scale, value), digit| {
-                (scale * 10, value * 10 + u64::from(digit - b'0'))
-            });
+            let (scale, value) = digits
+                .iter()
+                .fold((1, 0), |(scale, value), digit| (scale * 10, value * 10 + u64::from(digit - b'0')));
             seed.multiply_add(scale, value);
         }
         Ok(seed)
@@ -246,25 +243,14 @@ mod tests {
     #[test]
     fn words_are_normalised_however_the_seed_is_made() {
         assert!(Seed::from(0u32).words().is_empty());
-        assert!(
-            "0000000000000000000000"
-                .parse::<Seed>()
-                .unwrap()
-                .words()
-                .is_empty()
-        );
+        assert!("0000000000000000000000".parse::<Seed>().unwrap().words().is_empty());
         assert_eq!(Seed::from(1u128 << 96).words(), [0, 0, 0, 1]);
         assert_eq!("4294967296".parse::<Seed>().unwrap().words(), [0, 1]);
     }
 
     #[test]
     fn zeros_inside_a_number_are_written() {
-        for text in [
-            "0",
-            "1000000000",
-            "1000000000000000000",
-            "18446744073709551616",
-        ] {
+        for text in ["0", "1000000000", "1000000000000000000", "18446744073709551616"] {
             assert_eq!(text.parse::<Seed>().unwrap().to_string(), text);
         }
     }
@@ -279,30 +265,16 @@ mod tests {
 
     #[test]
     fn anything_but_digits_is_refused_and_named() {
-        for (text, character) in [
-            ("-1", '-'),
-            ("+1", '+'),
-            ("1e3", 'e'),
-            ("1 2", ' '),
-            ("٣", '٣'),
-        ] {
+        for (text, character) in [("-1", '-'), ("+1", '+'), ("1e3", 'e'), ("1 2", ' '), ("٣", '٣')] {
             let error = text.parse::<Seed>().unwrap_err();
-            assert_eq!(
-                error,
-                ParseSeedError::NotADigit {
-                    text: text.into(),
-                    character
-                }
-            );
+            assert_eq!(error, ParseSeedError::NotADigit { text: text.into(), character });
         }
         assert_eq!("".parse::<Seed>(), Err(ParseSeedError::Empty));
     }
 
     #[test]
     fn serde_writes_the_decimal_text() {
-        let seed: Seed = "99999999999999999999999999999999999999999999"
-            .parse()
-            .unwrap();
+        let seed: Seed = "99999999999999999999999999999999999999999999".parse().unwrap();
         let json = serde_json::to_string(&seed).unwrap();
         assert_eq!(json, "\"99999999999999999999999999999999999999999999\"");
         assert_eq!(serde_json::from_str::<Seed>(&json).unwrap(), seed);

@@ -56,9 +56,8 @@ impl SeedSequence {
         // same words, so that the key can be absorbed afterwards.
         let words = seed.words();
         let mut multiplier = ABSORB_START;
-        let mut pool: [u32; POOL] = std::array::from_fn(|slot| {
-            hashed(words.get(slot).copied().unwrap_or(0), &mut multiplier)
-        });
+        let mut pool: [u32; POOL] =
+            std::array::from_fn(|slot| hashed(words.get(slot).copied().unwrap_or(0), &mut multiplier));
         for source in 0..POOL {
             for target in 0..POOL {
                 if source != target {
@@ -66,9 +65,7 @@ impl SeedSequence {
                 }
             }
         }
-        Self { pool, multiplier }
-            .extended(words.get(POOL..).unwrap_or(&[]))
-            .extended(spawn_key)
+        Self { pool, multiplier }.extended(words.get(POOL..).unwrap_or(&[])).extended(spawn_key)
     }
 
     /// The sequence whose key is longer by one word.
@@ -102,9 +99,7 @@ impl SeedSequence {
     #[inline]
     #[must_use]
     pub fn extended(&self, words: &[u32]) -> Self {
-        words
-            .iter()
-            .fold(self.clone(), |sequence, &word| sequence.child(word))
+        words.iter().fold(self.clone(), |sequence, &word| sequence.child(word))
     }
 
     /// The first `count` words: NumPy's `generate_state(count)`.
@@ -168,9 +163,7 @@ fn hashed(word: u32, multiplier: &mut u32) -> u32 {
 /// One slot of the pool, mixed with a hashed word.
 #[inline]
 fn mixed(slot: u32, word: u32) -> u32 {
-    let value = MIX_LEFT
-        .wrapping_mul(slot)
-        .wrapping_sub(MIX_RIGHT.wrapping_mul(word));
+    let value = MIX_LEFT.wrapping_mul(slot).wrapping_sub(MIX_RIGHT.wrapping_mul(word));
     value ^ (value >> SHIFT)
 }
 
@@ -181,22 +174,14 @@ mod tests {
     #[test]
     fn an_empty_key_and_a_zero_are_two_keys() {
         let seed = Seed::from(5u64);
-        assert_ne!(
-            SeedSequence::new(&seed, &[]),
-            SeedSequence::new(&seed, &[0])
-        );
-        assert_ne!(
-            SeedSequence::new(&seed, &[0]),
-            SeedSequence::new(&seed, &[0, 0])
-        );
+        assert_ne!(SeedSequence::new(&seed, &[]), SeedSequence::new(&seed, &[0]));
+        assert_ne!(SeedSequence::new(&seed, &[0]), SeedSequence::new(&seed, &[0, 0]));
     }
 
     #[test]
     fn a_seed_beyond_the_pool_is_absorbed_like_a_key() {
         // numpy.random.SeedSequence(2**200 + 12345, spawn_key=(9,)).generate_state(3)
-        let seed: Seed = "1606938044258990275541962092341162602522202993782792835313721"
-            .parse()
-            .unwrap();
+        let seed: Seed = "1606938044258990275541962092341162602522202993782792835313721".parse().unwrap();
         let words = SeedSequence::new(&seed, &[9]).generate_state_u32(3);
         assert_eq!(words, [3621779963, 2514202179, 2753241855]);
     }
@@ -205,10 +190,8 @@ mod tests {
     fn double_words_beyond_the_pool_go_on_with_the_words() {
         let sequence = SeedSequence::new(&Seed::from(1u64), &[2]);
         let words = sequence.generate_state_u32(14);
-        let pairs: Vec<u64> = words
-            .chunks(2)
-            .map(|pair| u64::from(pair[0]) | u64::from(pair[1]) << 32)
-            .collect();
+        let pairs: Vec<u64> =
+            words.chunks(2).map(|pair| u64::from(pair[0]) | u64::from(pair[1]) << 32).collect();
         assert_eq!(sequence.generate_state_u64(7), pairs);
         assert_eq!(sequence.generator_state(), pairs[..4]);
     }

@@ -78,14 +78,8 @@ impl Stream {
         let [start_high, start_low, increment_high, increment_low] = sequence.generator_state();
         let start = u128::from(start_high) << 64 | u128::from(start_low);
         let increment = u128::from(increment_high) << 65 | u128::from(increment_low) << 1 | 1;
-        let state = start
-            .wrapping_add(increment)
-            .wrapping_mul(SEEDING_MULTIPLIER)
-            .wrapping_add(increment);
-        Self {
-            generator: Lcg128CmDxsm64::from_state(state, increment >> 1),
-            unused_half: None,
-        }
+        let state = start.wrapping_add(increment).wrapping_mul(SEEDING_MULTIPLIER).wrapping_add(increment);
+        Self { generator: Lcg128CmDxsm64::from_state(state, increment >> 1), unused_half: None }
     }
 
     /// The next 64 random bits: NumPy's `random_raw`.
@@ -220,18 +214,9 @@ impl From<Stream> for State {
 }
 
 impl From<State> for Stream {
-    fn from(
-        State {
-            state,
-            increment,
-            unused_half,
-        }: State,
-    ) -> Self {
+    fn from(State { state, increment, unused_half }: State) -> Self {
         let whole = |[high, low]: [u64; 2]| u128::from(high) << 64 | u128::from(low);
         let generator = Lcg128CmDxsm64::from_state(whole(state), whole(increment) >> 1);
-        Self {
-            generator,
-            unused_half,
-        }
+        Self { generator, unused_half }
     }
 }

@@ -19,11 +19,7 @@ pub(crate) struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Policy {
-            low_water: Duration::from_millis(4),
-            longest: Duration::from_millis(200),
-            first_pieces: 32,
-        }
+        Policy { low_water: Duration::from_millis(4), longest: Duration::from_millis(200), first_pieces: 32 }
     }
 }
 
@@ -106,41 +102,17 @@ mod tests {
         let table: [(&str, Situation, u64); 9] = [
             ("a first range is small", situation(), 15_632),
             ("nothing is known yet", Situation { outstanding: 8, ..situation() }, 0),
-            (
-                "short elements: half of one's share",
-                Situation { nanos: Some(10.0), ..situation() },
-                250_000,
-            ),
+            ("short elements: half of one's share", Situation { nanos: Some(10.0), ..situation() }, 250_000),
             (
                 "long elements: no more than the longest grant",
                 Situation { nanos: Some(1e5), ..situation() },
                 2_000,
             ),
-            (
-                "very long elements: one, in whole units",
-                Situation { nanos: Some(1e9), ..situation() },
-                8,
-            ),
-            (
-                "enough to do",
-                Situation { nanos: Some(1e5), outstanding: 400, ..situation() },
-                0,
-            ),
-            (
-                "about to run dry",
-                Situation { nanos: Some(1e5), outstanding: 20, ..situation() },
-                2_000,
-            ),
-            (
-                "the tail",
-                Situation { nanos: Some(10.0), remaining: 3, unit: 1, ..situation() },
-                1,
-            ),
-            (
-                "the user's batch",
-                Situation { batch: Some(24), outstanding: 24, ..situation() },
-                24,
-            ),
+            ("very long elements: one, in whole units", Situation { nanos: Some(1e9), ..situation() }, 8),
+            ("enough to do", Situation { nanos: Some(1e5), outstanding: 400, ..situation() }, 0),
+            ("about to run dry", Situation { nanos: Some(1e5), outstanding: 20, ..situation() }, 2_000),
+            ("the tail", Situation { nanos: Some(10.0), remaining: 3, unit: 1, ..situation() }, 1),
+            ("the user's batch", Situation { batch: Some(24), outstanding: 24, ..situation() }, 24),
         ];
         for (name, at, size) in table {
             assert_eq!(policy.size(&at), size, "{name}");
@@ -152,7 +124,7 @@ mod tests {
         let at = Situation { length: 10, remaining: 10, unit: 1, ..situation() };
         assert_eq!(Policy::default().size(&at), 1);
         let known = Situation { nanos: Some(3e8), remaining: 8, ..at };
-        assert_eq!(Policy::default().size(&known), 2.min(1));
+        assert_eq!(Policy::default().size(&known), 1);
         assert_eq!(Policy::default().size(&Situation { outstanding: 1, ..known }), 0);
     }
 }

@@ -14,11 +14,11 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn to_worker(&mut self, rank: u32, message: ToWorker) {
+    pub(crate) fn tell_worker(&mut self, rank: u32, message: ToWorker) {
         self.workers.entry(rank).or_default().push(message);
     }
 
-    pub(crate) fn to_scheduler(&mut self, message: ToScheduler) {
+    pub(crate) fn tell_scheduler(&mut self, message: ToScheduler) {
         self.scheduler.push(message);
     }
 

@@ -52,9 +52,10 @@ impl Pass {
         let mut homes = BTreeMap::new();
         match kept {
             Some(kept) => {
-                homes.extend(kept.iter().map(|(&rank, ranges)| {
-                    (rank, ranges.iter().cloned().collect::<VecDeque<_>>())
-                }));
+                homes.extend(
+                    kept.iter()
+                        .map(|(&rank, ranges)| (rank, ranges.iter().cloned().collect::<VecDeque<_>>())),
+                );
             }
             None if spec.length > 0 => pool.push_back(0..spec.length),
             None => {}
@@ -78,7 +79,7 @@ impl Pass {
 
     pub(super) fn begin(&mut self, policy: &Policy, ranks: &Threads, out: &mut Outbox) {
         for rank in 0..ranks.count() {
-            out.to_worker(rank, ToWorker::Pass(Arc::clone(&self.spec)));
+            out.tell_worker(rank, ToWorker::Pass(Arc::clone(&self.spec)));
         }
         for &rank in ranks.workers() {
             self.top_up(rank, policy, ranks, out);
@@ -157,14 +158,16 @@ impl Pass {
                 Some(home) => home,
                 None => &mut self.pool,
             };
-            let Some(range) = take_front(pool, wanted) else { break };
+            let Some(range) = take_front(pool, wanted) else {
+                break;
+            };
             let count = range.end - range.start;
             wanted -= count;
             self.remaining -= count;
             self.granted += count;
             *self.outstanding.entry(rank).or_default() += count;
             let data = self.slices.as_ref().map(|slices| grant_data(&**slices, rank, &range));
-            out.to_worker(rank, ToWorker::Grant { pass: self.spec.pass, range, data });
+            out.tell_worker(rank, ToWorker::Grant { pass: self.spec.pass, range, data });
         }
     }
 
@@ -175,13 +178,12 @@ impl Pass {
         }
         self.drained = true;
         for rank in 0..ranks.count() {
-            out.to_worker(rank, ToWorker::Drain(self.spec.pass));
+            out.tell_worker(rank, ToWorker::Drain(self.spec.pass));
         }
-        let homes: std::collections::BTreeSet<u32> =
-            self.spec.sinks.iter().map(|sink| sink.home).collect();
+        let homes: std::collections::BTreeSet<u32> = self.spec.sinks.iter().map(|sink| sink.home).collect();
         for home in homes {
             let total = ToWorker::Total { pass: self.spec.pass, granted: self.granted };
-            out.to_worker(home, total);
+            out.tell_worker(home, total);
         }
     }
 

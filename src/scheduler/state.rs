@@ -32,7 +32,11 @@ pub(crate) enum Event {
     /// The client lets go of a value that is on every rank.
     ReleaseEverywhere(Place),
     /// The client wants a task not to run.
-    Cancel { rank: u32, place: Place, token: u32 },
+    Cancel {
+        rank: u32,
+        place: Place,
+        token: u32,
+    },
     /// The client defines a local context.
     Local(LocalSpec),
     ForgetCollection(CollectionId),
@@ -101,14 +105,14 @@ impl Scheduler {
                     by_rank.entry(rank).or_default().push(place);
                 }
                 for (rank, places) in by_rank {
-                    out.to_worker(rank, ToWorker::Release(places));
+                    out.tell_worker(rank, ToWorker::Release(places));
                 }
             }
             Event::ReleaseEverywhere(place) => {
                 self.broadcast(out, || ToWorker::Release(vec![place]));
             }
             Event::Cancel { rank, place, token } => {
-                out.to_worker(rank, ToWorker::Cancel { place, token });
+                out.tell_worker(rank, ToWorker::Cancel { place, token });
             }
             Event::Local(spec) => self.broadcast(out, || ToWorker::Local(spec.clone())),
             Event::ForgetCollection(id) => {
@@ -136,7 +140,7 @@ impl Scheduler {
 
     fn broadcast(&self, out: &mut Outbox, message: impl Fn() -> ToWorker) {
         for rank in 0..self.threads.count() {
-            out.to_worker(rank, message());
+            out.tell_worker(rank, message());
         }
     }
 
@@ -146,10 +150,10 @@ impl Scheduler {
             self.awaited.insert(graph, (submission.awaited, ranks));
         }
         for (rank, part) in submission.parts {
-            out.to_worker(rank, ToWorker::Part(Box::new(part)));
+            out.tell_worker(rank, ToWorker::Part(Box::new(part)));
         }
         for (rank, to, value) in submission.values {
-            out.to_worker(rank, ToWorker::Value { to, outcome: Ok(value) });
+            out.tell_worker(rank, ToWorker::Value { to, outcome: Ok(value) });
         }
         for order in submission.passes {
             let kept = order.spec.reads.map(|id| &self.collections[&id]);
@@ -161,13 +165,7 @@ impl Scheduler {
         }
     }
 
-    fn message(
-        &mut self,
-        rank: u32,
-        message: ToScheduler,
-        out: &mut Outbox,
-        client: &mut Vec<ClientEvent>,
-    ) {
+    fn message(&mut self, rank: u32, message: ToScheduler, out: &mut Outbox, client: &mut Vec<ClientEvent>) {
         match message {
             ToScheduler::Result { graph, token, outcome } => {
                 self.arrived(graph);

@@ -20,11 +20,7 @@ impl Collections {
     }
 
     /// The piece that holds the element with source index `index`.
-    pub(crate) fn get<T: Send + Sync + 'static>(
-        &self,
-        id: CollectionId,
-        index: u64,
-    ) -> Arc<Elements<T>> {
+    pub(crate) fn get<T: Send + Sync + 'static>(&self, id: CollectionId, index: u64) -> Arc<Elements<T>> {
         let collections = self.lock();
         let piece = collections
             .get(&id)

@@ -60,16 +60,9 @@ impl<O: 'static> FnRef<O> {
         // SAFETY: F has the size of an address, and any function pointer is a valid integer.
         let address: usize = unsafe { std::mem::transmute_copy(&function) };
         let entry: Entry<O> = enter::<F, B>;
-        let reference = FnRef {
-            function: offset(address),
-            entry: offset(entry as usize),
-            output: PhantomData,
-        };
-        if in_image(address) && in_image(entry as usize) {
-            Ok(reference)
-        } else {
-            Err(FunctionError)
-        }
+        let reference =
+            FnRef { function: offset(address), entry: offset(entry as usize), output: PhantomData };
+        if in_image(address) && in_image(entry as usize) { Ok(reference) } else { Err(FunctionError) }
     }
 
     /// Finds the function in this process.

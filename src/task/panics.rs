@@ -98,8 +98,8 @@ mod tests {
             .start_handler(|_| contain_thread())
             .build()
             .expect("two threads");
-        let failure = contain(|| pool.install(|| rayon::join(|| 1, || panic!("in a piece"))))
-            .expect_err("it panicked");
+        let failure =
+            contain(|| pool.install(|| rayon::join(|| 1, || panic!("in a piece")))).expect_err("it panicked");
         assert!(failure.message.starts_with("in a piece (at "), "{}", failure.message);
     }
 }

@@ -95,10 +95,7 @@ impl Stored {
         self.take_or(|value| wire::decode(&wire::encode_to_vec(value)?))
     }
 
-    fn take_or<T: Value>(
-        self,
-        copy: impl FnOnce(&T) -> Result<T, WireError>,
-    ) -> Result<T, WireError> {
+    fn take_or<T: Value>(self, copy: impl FnOnce(&T) -> Result<T, WireError>) -> Result<T, WireError> {
         let shared = match self {
             Stored::Made(value) => downcast::<T>(value),
             Stored::Arrived(arrived) => match Arc::try_unwrap(arrived) {
@@ -147,7 +144,7 @@ mod tests {
         let bytes = wire::encode_to_vec(&String::from("once")).expect("text");
         let arrived = Stored::from_bytes(bytes);
         let first = arrived.share::<String>().expect("text");
-        let second = arrived.clone().share::<String>().expect("text");
+        let second = arrived.share::<String>().expect("text");
         assert!(Arc::ptr_eq(&first, &second));
         assert_eq!(arrived.take::<String>().expect("text"), "once");
     }

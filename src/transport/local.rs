@@ -33,12 +33,8 @@ pub(crate) struct Local {
 /// The ends of a world of `size` ranks.
 #[cfg(test)]
 pub(crate) fn local_world(size: u32) -> Vec<Local> {
-    let (others, inboxes): (Vec<_>, Vec<_>) =
-        (0..size).map(|_| crossbeam_channel::unbounded()).unzip();
-    (0..size)
-        .zip(inboxes)
-        .map(|(rank, inbox)| Local { rank, inbox, others: others.clone() })
-        .collect()
+    let (others, inboxes): (Vec<_>, Vec<_>) = (0..size).map(|_| crossbeam_channel::unbounded()).unzip();
+    (0..size).zip(inboxes).map(|(rank, inbox)| Local { rank, inbox, others: others.clone() }).collect()
 }
 
 #[cfg(test)]

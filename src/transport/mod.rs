@@ -13,9 +13,9 @@ mod watch;
 
 #[cfg(feature = "mpi")]
 pub(crate) use hello::Hello;
+pub(crate) use local::Solo;
 #[cfg(test)]
 pub(crate) use local::local_world;
-pub(crate) use local::Solo;
 #[cfg(feature = "mpi")]
 pub(crate) use mpi::{MpiTransport, StartError, library_name};
 

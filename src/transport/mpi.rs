@@ -7,10 +7,7 @@
 //! buffers that live in a queue; so the calls are made through its raw interface.
 #![allow(unsafe_code)]
 
-use super::{
-    Hello, Transport, hello,
-    watch::Watch,
-};
+use super::{Hello, Transport, hello, watch::Watch};
 use crate::task::image_fingerprint;
 use mpi::{
     Threading,
@@ -74,8 +71,8 @@ pub(crate) fn library_name() -> String {
 impl MpiTransport {
     /// Initialises MPI and introduces the ranks to each other. An error is the same on every rank.
     pub(crate) fn start(me: &Hello, announced: Option<usize>) -> Result<(Self, World), StartError> {
-        let (universe, threading) = mpi::initialize_with_threading(Threading::Funneled)
-            .ok_or(StartError::AlreadyInitialised)?;
+        let (universe, threading) =
+            mpi::initialize_with_threading(Threading::Funneled).ok_or(StartError::AlreadyInitialised)?;
         if threading < Threading::Funneled {
             log::warn!("the MPI library grants {threading:?} only; one thread of serried calls it");
         }
@@ -116,8 +113,7 @@ impl MpiTransport {
         let mut lengths = vec![0u64; self.size as usize];
         self.communicator.all_gather_into(&(mine.len() as u64), &mut lengths[..]);
         let all = lengths.iter().enumerate().map(|(rank, &length)| {
-            let mut bytes =
-                if rank as u32 == self.rank { mine.to_vec() } else { vec![0; length as usize] };
+            let mut bytes = if rank as u32 == self.rank { mine.to_vec() } else { vec![0; length as usize] };
             self.communicator.process_at_rank(rank as c_int).broadcast_into(&mut bytes[..]);
             bytes
         });

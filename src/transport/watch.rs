@@ -21,9 +21,8 @@ pub(super) struct Watch {
 impl Watch {
     /// Watches over the next rank of this host, if there is one that can be seen.
     pub(super) fn new(me: usize, hellos: &[Hello]) -> Option<Watch> {
-        let visible = |hello: &Hello| {
-            hello.host == hellos[me].host && hello.pid_namespace == hellos[me].pid_namespace
-        };
+        let visible =
+            |hello: &Hello| hello.host == hellos[me].host && hello.pid_namespace == hellos[me].pid_namespace;
         let size = hellos.len();
         let rank = (1..size).map(|k| (me + k) % size).find(|&rank| visible(&hellos[rank]))?;
         let pid = hellos[rank].pid;
@@ -75,13 +74,8 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
         let (state, started) = process(child.id()).expect("it runs");
         assert!(!is_dead(state));
-        let mut watch = Watch {
-            rank: 3,
-            host: "here".into(),
-            pid: child.id(),
-            started,
-            next: Instant::now(),
-        };
+        let mut watch =
+            Watch { rank: 3, host: "here".into(), pid: child.id(), started, next: Instant::now() };
         assert_eq!(watch.check(), None);
         child.kill().expect("it is ours");
         std::thread::sleep(Duration::from_millis(50));

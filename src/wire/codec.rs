@@ -13,7 +13,7 @@ pub(crate) struct WireError {
 }
 
 impl WireError {
-    pub(crate) fn new<T>(message: impl ToString) -> Self {
+    pub(crate) fn new<T>(message: impl std::fmt::Display) -> Self {
         WireError { type_name: type_name::<T>().to_owned(), message: message.to_string() }
     }
 }
@@ -58,8 +58,7 @@ pub(crate) fn decode_from<T: Value>(bytes: &mut &[u8]) -> Result<T, WireError> {
     if let Some(value) = raw::decode::<T>(bytes) {
         return value;
     }
-    let (value, used) =
-        bincode::serde::decode_from_slice(bytes, FORMAT).map_err(WireError::new::<T>)?;
+    let (value, used) = bincode::serde::decode_from_slice(bytes, FORMAT).map_err(WireError::new::<T>)?;
     *bytes = &bytes[used..];
     Ok(value)
 }
@@ -74,9 +73,9 @@ mod tests {
         #[derive(Debug, Serialize, Deserialize)]
         struct Lossy {
             #[serde(skip_serializing)]
-            lost: u32,
+            _lost: u32,
         }
-        let bytes = encode_to_vec(&Lossy { lost: 7 }).expect("it can be written");
+        let bytes = encode_to_vec(&Lossy { _lost: 7 }).expect("it can be written");
         let error = decode::<Lossy>(&bytes).expect_err("nothing was written for the field");
         assert!(error.to_string().contains("Lossy"), "{error}");
     }

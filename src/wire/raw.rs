@@ -91,9 +91,7 @@ fn put_array<E: Plain, D: Dimension>(array: &Array<E, D>, out: &mut Vec<u8>) {
     }
 }
 
-fn take_array<E: Plain, D: Dimension + 'static, T>(
-    bytes: &mut &[u8],
-) -> Result<Box<dyn Any>, WireError> {
+fn take_array<E: Plain, D: Dimension + 'static, T>(bytes: &mut &[u8]) -> Result<Box<dyn Any>, WireError> {
     let shape: Vec<usize> =
         take_elements::<u64, T>(bytes)?.into_iter().map(|length| length as usize).collect();
     let elements = take_elements::<E, T>(bytes)?;

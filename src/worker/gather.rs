@@ -1,6 +1,9 @@
 //! The home of a sink: what the ranks have gathered comes together here.
 
-use super::{pass::{Part, TaskErrorMaker, keep_needed}, program::Program};
+use super::{
+    pass::{Part, TaskErrorMaker, keep_needed},
+    program::BuiltProgram,
+};
 use crate::task::{Outcome, Stored, TaskError, pipeline::Accumulator};
 use std::sync::Arc;
 
@@ -25,7 +28,9 @@ impl Assembly {
     pub(super) fn take(&mut self, part: Part, label: &str, error: &TaskErrorMaker<'_>) {
         self.covered += part.covered;
         self.failures.extend(part.failures);
-        let Some(accumulator) = part.accumulator else { return };
+        let Some(accumulator) = part.accumulator else {
+            return;
+        };
         match &mut self.accumulator {
             None => self.accumulator = Some(accumulator),
             Some(all) => {
@@ -47,7 +52,7 @@ impl Assembly {
         &mut self,
         sink: usize,
         label: &str,
-        program: &Result<Arc<Program>, TaskError>,
+        program: &BuiltProgram,
         error: &TaskErrorMaker<'_>,
     ) -> Option<Outcome> {
         let program = match program {
@@ -58,8 +63,7 @@ impl Assembly {
             }
         };
         let kind = &program.sinks[sink];
-        let accumulator =
-            self.accumulator.get_or_insert_with(|| kind.accumulator(program.geometry));
+        let accumulator = self.accumulator.get_or_insert_with(|| kind.accumulator(program.geometry));
         for (bytes, covered) in self.early.drain(..) {
             self.covered += covered;
             if bytes.is_empty() {
@@ -74,7 +78,9 @@ impl Assembly {
         }
         keep_needed(&mut self.failures, kind.takes_failures());
         let mut failures = std::mem::take(&mut self.failures);
-        if !kind.takes_failures() && let Some(failed) = failures.pop() {
+        if !kind.takes_failures()
+            && let Some(failed) = failures.pop()
+        {
             return Some(Err(Arc::new(failed)));
         }
         let accumulator = self.accumulator.take()?;

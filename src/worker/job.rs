@@ -40,18 +40,8 @@ pub(crate) struct ElementsJob {
 /// What has come of a job.
 #[derive(Debug)]
 pub(crate) enum Finished {
-    Tasks {
-        graph: GraphId,
-        function: u32,
-        outcomes: Vec<(Slot, Result<Stored, TaskError>)>,
-        nanos: u64,
-    },
-    Elements {
-        pass: PassId,
-        range: Range<u64>,
-        gathered: Gatherings,
-        nanos: u64,
-    },
+    Tasks { graph: GraphId, function: u32, outcomes: Vec<(Slot, Result<Stored, TaskError>)>, nanos: u64 },
+    Elements { pass: PassId, range: Range<u64>, gathered: Gatherings, nanos: u64 },
 }
 
 impl Job {
@@ -90,9 +80,8 @@ impl TasksJob {
             .map(|(slot, values)| {
                 let constants = part.constants_of(slot.index());
                 let outcome = attempt(call, constants, values, entry.retries, context);
-                let outcome = outcome.map_err(|(failure, attempts)| {
-                    failure.of(&entry.label, None, attempts, context)
-                });
+                let outcome =
+                    outcome.map_err(|(failure, attempts)| failure.of(&entry.label, None, attempts, context));
                 (slot, outcome)
             })
             .collect()
@@ -110,8 +99,7 @@ fn attempt(
     let mut attempt = 1;
     loop {
         // With the last attempt the values move in, so that the last reader need not clone.
-        let inputs =
-            if attempt > retries { std::mem::take(&mut values) } else { values.clone() };
+        let inputs = if attempt > retries { std::mem::take(&mut values) } else { values.clone() };
         let mut inputs = Inputs::new(constants, inputs, context);
         match contain(|| call.call(&mut inputs)).and_then(|result| result) {
             Ok(value) => return Ok(Stored::Made(value)),

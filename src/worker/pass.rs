@@ -2,17 +2,15 @@
 
 use super::{
     job::ElementsJob,
-    program::{Gatherings, Program},
+    program::{BuiltProgram, Gatherings},
 };
 use crate::graph::PassSpec;
 use crate::scheduler::Progress;
-use crate::task::{TaskError, pipeline::{Accumulator, GrantData}};
-use std::{
-    collections::VecDeque,
-    ops::Range,
-    sync::Arc,
-    time::Duration,
+use crate::task::{
+    TaskError,
+    pipeline::{Accumulator, GrantData},
 };
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 /// A job of elements should take about this long: long beside the hand-over, short beside anybody's patience.
 const JOB: Duration = Duration::from_millis(2);
@@ -24,7 +22,7 @@ const REPORT: Duration = Duration::from_millis(20);
 pub(super) struct RankPass {
     pub(super) spec: Arc<PassSpec>,
     /// Built when the values that it reads are there; a failure to build is the failure of every sink.
-    program: Option<Result<Arc<Program>, TaskError>>,
+    program: Option<BuiltProgram>,
     queue: VecDeque<(Range<u64>, Option<GrantData>)>,
     running: usize,
     nanos: Option<f64>,
@@ -59,11 +57,11 @@ impl RankPass {
         }
     }
 
-    pub(super) fn program(&self) -> Option<&Result<Arc<Program>, TaskError>> {
+    pub(super) fn program(&self) -> Option<&BuiltProgram> {
         self.program.as_ref()
     }
 
-    pub(super) fn ready(&mut self, program: Result<Arc<Program>, TaskError>) {
+    pub(super) fn ready(&mut self, program: BuiltProgram) {
         self.program = Some(program);
     }
 
@@ -81,7 +79,9 @@ impl RankPass {
 
     /// The next job.
     pub(super) fn take(&mut self, threads: usize) -> Option<ElementsJob> {
-        let Some(Ok(program)) = &self.program else { return None };
+        let Some(Ok(program)) = &self.program else {
+            return None;
+        };
         let program = Arc::clone(program);
         let queued: u64 = self.queue.iter().map(|(range, _)| range.end - range.start).sum();
         let wanted = match (self.spec.batch, self.nanos) {
@@ -106,14 +106,22 @@ impl RankPass {
     }
 
     /// Takes the result of a job.
-    pub(super) fn finished(&mut self, range: Range<u64>, gathered: Gatherings, nanos: u64, rank: &TaskErrorMaker<'_>) {
+    pub(super) fn finished(
+        &mut self,
+        range: Range<u64>,
+        gathered: Gatherings,
+        nanos: u64,
+        rank: &TaskErrorMaker<'_>,
+    ) {
         self.running -= 1;
         let count = range.end - range.start;
         let each = nanos as f64 / count.max(1) as f64;
         self.nanos = Some(self.nanos.map_or(each, |mean| 0.7 * mean + 0.3 * each));
         self.report.busy_nanos += nanos;
         self.report.done.push(range);
-        let Some(Ok(program)) = &self.program else { return };
+        let Some(Ok(program)) = &self.program else {
+            return;
+        };
         let program = Arc::clone(program);
         let failed = gathered.failures.iter().filter_map(|(_, error)| error.index).min();
         self.report.failed = self.report.failed.into_iter().chain(failed).min();
@@ -137,7 +145,9 @@ impl RankPass {
 
     /// Covers what was granted without running it: the pass could not be built.
     pub(super) fn fail_queue(&mut self) {
-        let Some(Err(error)) = &self.program else { return };
+        let Some(Err(error)) = &self.program else {
+            return;
+        };
         for (range, _) in self.queue.drain(..) {
             for part in &mut self.gathered {
                 part.covered += range.end - range.start;
@@ -157,8 +167,7 @@ impl RankPass {
             return None;
         }
         self.last_report = now;
-        let fresh =
-            Progress { pass: self.spec.pass, done: Vec::new(), busy_nanos: 0, failed: None };
+        let fresh = Progress { pass: self.spec.pass, done: Vec::new(), busy_nanos: 0, failed: None };
         let mut report = std::mem::replace(&mut self.report, fresh);
         join_ranges(&mut report.done);
         Some(report)
@@ -187,8 +196,7 @@ impl RankPass {
 }
 
 /// Makes an error of this rank from a failure and a label.
-pub(super) type TaskErrorMaker<'a> =
-    dyn Fn(crate::task::Failure, &str) -> TaskError + 'a;
+pub(super) type TaskErrorMaker<'a> = dyn Fn(crate::task::Failure, &str) -> TaskError + 'a;
 
 /// Unless all failures are wanted, only the first in the order of the source is.
 pub(super) fn keep_needed(failures: &mut Vec<TaskError>, all: bool) {

@@ -19,6 +19,9 @@ pub(crate) struct Program {
     pub(super) geometry: Geometry,
 }
 
+/// A program, or why there is none.
+pub(super) type BuiltProgram = Result<Arc<Program>, TaskError>;
+
 /// What a job has gathered for each sink, and who failed.
 #[derive(Debug)]
 pub(crate) struct Gatherings {
@@ -84,7 +87,9 @@ impl Program {
         accumulators: &mut [Box<dyn Accumulator>],
         work: &mut Work<'_>,
     ) {
-        let Some((last, others)) = self.readers[branch].split_last() else { return };
+        let Some((last, others)) = self.readers[branch].split_last() else {
+            return;
+        };
         for &reader in others {
             let copy = match self.stages.get(reader as usize) {
                 Some(stage) => stage.duplicate(&block),

@@ -5,13 +5,11 @@ use super::{
     graph::Graph,
     job::{Finished, Job, TasksJob},
     pass::RankPass,
-    program::Program,
+    program::{BuiltProgram, Program},
 };
 use crate::graph::{Output, Part, PassSpec, SinkSpec};
 use crate::scheduler::{Gathered, Outbox, ToScheduler, ToWorker};
-use crate::task::{
-    Failure, GraphId, Outcome, PassId, Place, RankContext, Slot, Stored, TaskError,
-};
+use crate::task::{Failure, GraphId, Outcome, PassId, Place, RankContext, Slot, Stored, TaskError};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -37,7 +35,7 @@ pub(crate) struct Worker {
     pass_inputs: BTreeMap<PassId, (GraphId, Vec<Slot>)>,
     assemblies: BTreeMap<(PassId, u32), Assembly>,
     /// Passes that are over here but whose sinks are still assembled here.
-    assembling: BTreeMap<PassId, (Arc<PassSpec>, Result<Arc<Program>, TaskError>)>,
+    assembling: BTreeMap<PassId, (Arc<PassSpec>, BuiltProgram)>,
     leaving: bool,
 }
 
@@ -228,14 +226,14 @@ impl Worker {
     fn complete(&mut self, place: Place, outcome: Outcome, out: &mut Outbox) {
         let mut work = vec![(place, outcome)];
         while let Some((place, outcome)) = work.pop() {
-            let Some(graph) = self.graphs.get_mut(&place.graph) else { continue };
+            let Some(graph) = self.graphs.get_mut(&place.graph) else {
+                continue;
+            };
             if graph.is_done(place.slot) {
                 continue;
             }
             let (failing, passes) = graph.complete(place.slot, &outcome);
-            work.extend(
-                failing.into_iter().map(|(slot, o)| (Place { graph: place.graph, slot }, o)),
-            );
+            work.extend(failing.into_iter().map(|(slot, o)| (Place { graph: place.graph, slot }, o)));
             let forwards = graph.forwards.remove(&place.slot).unwrap_or_default();
             work.extend(forwards.into_iter().map(|to| (to, outcome.clone())));
             if graph.has_ready() {
@@ -260,7 +258,7 @@ impl Worker {
         let mut encoded = None;
         for &(_, rank, to) in exports {
             let outcome = encoded.get_or_insert_with(|| self.travelling(part, slot, outcome));
-            out.to_worker(rank, ToWorker::Value { to, outcome: outcome.clone() });
+            out.tell_worker(rank, ToWorker::Value { to, outcome: outcome.clone() });
         }
     }
 
@@ -270,11 +268,10 @@ impl Worker {
         let first = part.outputs.partition_point(|(reported, _)| *reported < slot);
         let outputs = part.outputs[first..].iter().take_while(|(reported, _)| *reported == slot);
         for (_, output) in outputs {
-            out.to_scheduler(match *output {
+            out.tell_scheduler(match *output {
                 Output::Result(token) => {
                     let here = self.context.rank == 0;
-                    let outcome =
-                        if here { outcome.clone() } else { self.travelling(part, slot, outcome) };
+                    let outcome = if here { outcome.clone() } else { self.travelling(part, slot, outcome) };
                     ToScheduler::Result { graph, token, outcome }
                 }
                 Output::Keep(token) => {
@@ -307,7 +304,9 @@ impl Worker {
     }
 
     fn cancel(&mut self, place: Place, token: u32, out: &mut Outbox) {
-        let Some(graph) = self.graphs.get_mut(&place.graph) else { return };
+        let Some(graph) = self.graphs.get_mut(&place.graph) else {
+            return;
+        };
         let cancelled = !graph.has_begun(place.slot);
         if cancelled {
             graph.cancel(place.slot);
@@ -316,7 +315,7 @@ impl Worker {
             let error = self.error(Failure::cancelled(), &label);
             self.complete(place, Err(Arc::new(error)), out);
         }
-        out.to_scheduler(ToScheduler::Cancelled { graph: place.graph, token, cancelled });
+        out.tell_scheduler(ToScheduler::Cancelled { graph: place.graph, token, cancelled });
     }
 
     fn drop_if_over(&mut self, id: GraphId) {
@@ -358,13 +357,16 @@ impl Worker {
 
     /// Sends what a pass has to say and to bring in.
     fn flush(&mut self, now: Duration, id: PassId, out: &mut Outbox) {
-        let Some(pass) = self.passes.get_mut(&id) else { return };
+        let Some(pass) = self.passes.get_mut(&id) else {
+            return;
+        };
         pass.fail_queue();
         let spec = Arc::clone(&pass.spec);
         let report = pass.take_report(now);
-        let gathered =
-            if report.is_some() || pass.is_over() { pass.take_gathered() } else { Vec::new() };
-        if pass.is_over() && let Some(program) = pass.program().cloned() {
+        let gathered = if report.is_some() || pass.is_over() { pass.take_gathered() } else { Vec::new() };
+        if pass.is_over()
+            && let Some(program) = pass.program().cloned()
+        {
             self.passes.remove(&id);
             if self.sinks_here(&spec).next().is_some() {
                 self.assembling.insert(id, (Arc::clone(&spec), program));
@@ -392,7 +394,7 @@ impl Worker {
                 accumulator: bytes,
                 failures: part.failures,
             };
-            out.to_worker(home, ToWorker::Gathered(gathered));
+            out.tell_worker(home, ToWorker::Gathered(gathered));
         }
         self.assemble(id, out);
     }
@@ -410,7 +412,9 @@ impl Worker {
 
     /// Ends the sinks of a pass for which everything has come in.
     fn assemble(&mut self, id: PassId, out: &mut Outbox) {
-        let Some(spec) = self.spec_of(id).cloned() else { return };
+        let Some(spec) = self.spec_of(id).cloned() else {
+            return;
+        };
         let built = match self.passes.get(&id) {
             Some(pass) => pass.program().cloned(),
             None => self.assembling.get(&id).map(|(_, program)| program.clone()),
@@ -419,16 +423,15 @@ impl Worker {
         let context = Arc::clone(&self.context);
         let error = move |failure: Failure, label: &str| failure.of(label, None, 1, &context);
         for (number, sink) in self.sinks_here(&spec) {
-            let Some(assembly) = self.assemblies.get_mut(&(id, number)) else { continue };
-            if let Some(outcome) =
-                assembly.try_finish(number as usize, &sink.label, &program, &error)
-            {
+            let Some(assembly) = self.assemblies.get_mut(&(id, number)) else {
+                continue;
+            };
+            if let Some(outcome) = assembly.try_finish(number as usize, &sink.label, &program, &error) {
                 self.assemblies.remove(&(id, number));
                 self.complete(sink.place, outcome, out);
             }
         }
-        let over = !self.passes.contains_key(&id)
-            && !self.assemblies.keys().any(|(pass, _)| *pass == id);
+        let over = !self.passes.contains_key(&id) && !self.assemblies.keys().any(|(pass, _)| *pass == id);
         if over {
             self.assembling.remove(&id);
         }

@@ -80,8 +80,7 @@ fn the_same_bits_on_every_world() {
 fn futures_come_as_they_are_done() {
     for (ranks, threads) in WORLDS {
         run_on(ranks, threads, |client| {
-            let futures: Vec<Future<u64>> =
-                (0..200u64).map(|i| client.submit(|(i,)| i * i, (i,))).collect();
+            let futures: Vec<Future<u64>> = (0..200u64).map(|i| client.submit(|(i,)| i * i, (i,))).collect();
             let mut seen = vec![false; 200];
             for (position, future) in client.as_completed(futures.clone()) {
                 assert!(future.is_done());
@@ -208,9 +207,12 @@ fn idle_threads_lend_a_hand_to_a_task_that_uses_rayon() {
         threads.dedup();
         threads.len()
     };
-    let helpers = run_on(1, 3, |client| client.delayed(|(x,)| x, ((),)).compute().and_then(|()| {
-        client.map(|_| (), 0..1u64).map(task).compute()
-    }));
+    let helpers = run_on(1, 3, |client| {
+        client
+            .delayed(|(x,)| x, ((),))
+            .compute()
+            .and_then(|()| client.map(|_| (), 0..1u64).map(task).compute())
+    });
     assert!(helpers.expect("it runs")[0] > 1, "nobody helped");
 }
 
@@ -218,10 +220,8 @@ fn idle_threads_lend_a_hand_to_a_task_that_uses_rayon() {
 fn a_panic_of_the_program_ends_every_rank() {
     let ended = std::panic::catch_unwind(|| {
         run_on(3, 1, |client| -> Result<()> {
-            let _running = client.submit(
-                |(ms,)| std::thread::sleep(std::time::Duration::from_millis(ms)),
-                (50u64,),
-            );
+            let _running =
+                client.submit(|(ms,)| std::thread::sleep(std::time::Duration::from_millis(ms)), (50u64,));
             // A payload that is not text keeps the test's output clean.
             std::panic::resume_unwind(Box::new(7u32));
         })

@@ -94,9 +94,7 @@ fn random_graphs_end_as_in_a_serial_evaluation() {
 fn persisted_values_are_read_where_they_are_and_forgotten() {
     for shape in shapes(60) {
         let mut simulation = Simulation::new(shape, 1);
-        let base: Vec<_> = (0..10u64)
-            .map(|i| simulation.client().submit(|(i,)| i * i, (i,)))
-            .collect();
+        let base: Vec<_> = (0..10u64).map(|i| simulation.client().submit(|(i,)| i * i, (i,))).collect();
         let shared = simulation.client().broadcast(vec![10u64, 20]).expect("numbers");
         // Some readers are sent while the values are still being made.
         if shape.weather % 2 == 0 {
@@ -198,9 +196,8 @@ fn everything_over_one_source_is_one_sweep() {
         let (sum, even) = (squares.reduce(|a, b| a + b), squares.filter(|x| x % 2 == 0));
         let (count, list) = (even.count(), even.map(|x| x / 2).collect());
         // The mean is a value that a second sweep over the same source reads.
-        let above = client
-            .map_with(|x, (sum,)| u64::from(x * 300 > **sum), &squares, (&sum,))
-            .reduce(|a, b| a + b);
+        let above =
+            client.map_with(|x, (sum,)| u64::from(x * 300 > **sum), &squares, (&sum,)).reduce(|a, b| a + b);
         let report = client.delayed(
             |(sum, count, list, above): (u64, u64, Vec<u64>, u64)| {
                 (sum, count, list.iter().sum::<u64>(), above)

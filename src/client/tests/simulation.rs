@@ -111,7 +111,9 @@ impl Simulation {
             }
             self.send(0, out);
             self.start_jobs();
-            let Some(((time, _), happening)) = self.agenda.pop_first() else { return };
+            let Some(((time, _), happening)) = self.agenda.pop_first() else {
+                return;
+            };
             self.now = time;
             let mut out = Outbox::default();
             let rank = match happening {
@@ -183,7 +185,9 @@ impl Simulation {
     fn start_jobs(&mut self) {
         for rank in 0..self.workers.len() {
             while self.free_threads[rank] > 0 {
-                let Some(job) = self.workers[rank].take_job() else { break };
+                let Some(job) = self.workers[rank].take_job() else {
+                    break;
+                };
                 self.free_threads[rank] -= 1;
                 let duration = Duration::from_micros(self.weather.integers(1, 5_000) as u64);
                 let finished = job.run(&self.contexts[rank]);
@@ -200,10 +204,7 @@ fn travel<M: wire::Value>(message: &M) -> M {
 }
 
 /// Runs a program's part of the client that does not wait, then the world, and looks at what came back.
-pub(super) fn outcome<T: wire::Value>(
-    simulation: &mut Simulation,
-    handle: &crate::Delayed<T>,
-) -> Result<T> {
+pub(super) fn outcome<T: wire::Value>(simulation: &mut Simulation, handle: &crate::Delayed<T>) -> Result<T> {
     outcomes(simulation, &[handle]).remove(0)
 }
 

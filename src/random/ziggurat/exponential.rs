@@ -14,16 +14,10 @@ const POINTS: f64 = (1u64 << POINT_BITS) as f64;
 const TAIL: f64 = EDGES[LAYERS - 1];
 
 static LAYER: [Layer; LAYERS] = {
-    let mut layers = [Layer {
-        threshold: 0,
-        unit: 0.0,
-    }; LAYERS];
+    let mut layers = [Layer { threshold: 0, unit: 0.0 }; LAYERS];
     let mut layer = 0;
     while layer < LAYERS {
-        layers[layer] = Layer {
-            threshold: THRESHOLDS[layer],
-            unit: EDGES[layer] / POINTS,
-        };
+        layers[layer] = Layer { threshold: THRESHOLDS[layer], unit: EDGES[layer] / POINTS };
         layer += 1;
     }
     layers
@@ -35,10 +29,7 @@ static LAYER: [Layer; LAYERS] = {
 fn point(bits: u64) -> Point {
     let layer = &LAYER[layer_of(bits)];
     let place = bits >> (u64::BITS - POINT_BITS);
-    Point {
-        value: place as i64 as f64 * layer.unit,
-        certain: place < layer.threshold,
-    }
+    Point { value: place as i64 as f64 * layer.unit, certain: place < layer.threshold }
 }
 
 #[inline(always)]
@@ -51,11 +42,7 @@ fn layer_of(bits: u64) -> usize {
 pub(in crate::random) fn draw(source: &mut impl Source) -> f64 {
     let bits = source.next_bits();
     let Point { value, certain } = point(bits);
-    if certain {
-        value
-    } else {
-        draw_uncertain(source, bits)
-    }
+    if certain { value } else { draw_uncertain(source, bits) }
 }
 
 /// Fills `values` with standard exponential values.
@@ -97,13 +84,7 @@ pub(super) fn wedge(layer: usize) -> Wedge {
     let inner = if layer == 1 { 0.0 } else { EDGES[layer - 1] };
     let (outer, top, bottom) = (EDGES[layer], HEIGHTS[layer - 1], HEIGHTS[layer]);
     // The density is its own second derivative.
-    Wedge {
-        inner,
-        outer,
-        top,
-        bottom,
-        curvature: 0.5 * (top + bottom),
-    }
+    Wedge { inner, outer, top, bottom, curvature: 0.5 * (top + bottom) }
 }
 
 #[cfg(test)]
@@ -126,10 +107,7 @@ mod tests {
         let area = (TAIL + 1.0) * density(TAIL);
         for layer in 2..LAYERS {
             let rectangle = EDGES[layer] * (HEIGHTS[layer - 1] - HEIGHTS[layer]);
-            assert!(
-                (rectangle / area - 1.0).abs() < 1e-12,
-                "layer {layer}: {rectangle}"
-            );
+            assert!((rectangle / area - 1.0).abs() < 1e-12, "layer {layer}: {rectangle}");
             assert!((density(EDGES[layer]) / HEIGHTS[layer] - 1.0).abs() < 1e-14);
         }
     }
@@ -145,10 +123,7 @@ mod tests {
     fn the_tail_is_the_exponential_again() {
         let mut source = Scripted::new(&[bits(0, (1 << POINT_BITS) - 1), 1 << 63]);
         let value = draw(&mut source);
-        assert!(
-            (value - (TAIL + std::f64::consts::LN_2)).abs() < 1e-14,
-            "{value}"
-        );
+        assert!((value - (TAIL + std::f64::consts::LN_2)).abs() < 1e-14, "{value}");
         assert!(source.is_empty());
     }
 

@@ -87,9 +87,7 @@ fn checksum(layers: &[Layer], heights: &[f64]) -> u64 {
     thresholds
         .chain(units)
         .chain(heights)
-        .fold(0xcbf2_9ce4_8422_2325, |checksum, word| {
-            (checksum ^ word).wrapping_mul(0x0100_0000_01b3)
-        })
+        .fold(0xcbf2_9ce4_8422_2325, |checksum, word| (checksum ^ word).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -19,10 +19,7 @@ const TAIL_INVERSE: f64 = 1.0 / TAIL;
 /// The layers, once for either sign: the lower 9 bits of a draw are the index.
 /// A table of twice the size is cheaper than giving each value its sign.
 static LAYER: [Layer; 2 * LAYERS] = {
-    let mut layers = [Layer {
-        threshold: 0,
-        unit: 0.0,
-    }; 2 * LAYERS];
+    let mut layers = [Layer { threshold: 0, unit: 0.0 }; 2 * LAYERS];
     let mut layer = 0;
     while layer < LAYERS {
         let threshold = match layer {
@@ -33,10 +30,7 @@ static LAYER: [Layer; 2 * LAYERS] = {
         };
         let unit = EDGES[layer] / POINTS;
         layers[layer] = Layer { threshold, unit };
-        layers[LAYERS + layer] = Layer {
-            threshold,
-            unit: -unit,
-        };
+        layers[LAYERS + layer] = Layer { threshold, unit: -unit };
         layer += 1;
     }
     layers
@@ -54,10 +48,7 @@ const fn rounded(value: f64) -> u64 {
 fn point(bits: u64) -> Point {
     let layer = &LAYER[bits as usize % LAYER.len()];
     let place = place_of(bits);
-    Point {
-        value: place as i64 as f64 * layer.unit,
-        certain: place < layer.threshold,
-    }
+    Point { value: place as i64 as f64 * layer.unit, certain: place < layer.threshold }
 }
 
 #[inline(always)]
@@ -75,11 +66,7 @@ fn place_of(bits: u64) -> u64 {
 pub(in crate::random) fn draw(source: &mut impl Source) -> f64 {
     let bits = source.next_bits();
     let Point { value, certain } = point(bits);
-    if certain {
-        value
-    } else {
-        draw_uncertain(source, bits)
-    }
+    if certain { value } else { draw_uncertain(source, bits) }
 }
 
 /// Fills `values` with standard normal values.
@@ -120,13 +107,7 @@ pub(super) fn wedge(layer: usize) -> Wedge {
     let (outer, top, bottom) = (EDGES[layer], HEIGHTS[layer - 1], HEIGHTS[layer]);
     let middle = 0.5 * (inner + outer);
     let curvature = (middle * middle - 1.0) * 0.5 * (top + bottom);
-    Wedge {
-        inner,
-        outer,
-        top,
-        bottom,
-        curvature,
-    }
+    Wedge { inner, outer, top, bottom, curvature }
 }
 
 /// A value from the tail (G. Marsaglia, *Generating a Variable from the Tail of
@@ -139,11 +120,7 @@ fn tail(source: &mut impl Source, place: u64) -> f64 {
         if bound + bound > beyond * beyond {
             // A bit of the place, which is of no more use, is the sign.
             let negative = (place >> 8) & 1 == 1;
-            return if negative {
-                -(TAIL + beyond)
-            } else {
-                TAIL + beyond
-            };
+            return if negative { -(TAIL + beyond) } else { TAIL + beyond };
         }
     }
 }
@@ -163,10 +140,7 @@ mod tests {
         let (positive, negative) = LAYER.split_at(LAYERS);
         assert_eq!(checksum(positive, &HEIGHTS), 0x2827_d2bc_2072_448e);
         for (positive, negative) in positive.iter().zip(negative) {
-            assert_eq!(
-                (positive.threshold, positive.unit),
-                (negative.threshold, -negative.unit)
-            );
+            assert_eq!((positive.threshold, positive.unit), (negative.threshold, -negative.unit));
         }
     }
 
@@ -175,10 +149,7 @@ mod tests {
         let area = 0.004928673233974655;
         for layer in 2..LAYERS {
             let rectangle = EDGES[layer] * (HEIGHTS[layer - 1] - HEIGHTS[layer]);
-            assert!(
-                (rectangle / area - 1.0).abs() < 1e-11,
-                "layer {layer}: {rectangle}"
-            );
+            assert!((rectangle / area - 1.0).abs() < 1e-11, "layer {layer}: {rectangle}");
             assert!((density(EDGES[layer]) / HEIGHTS[layer] - 1.0).abs() < 1e-15);
         }
     }

@@ -31,11 +31,7 @@ impl Wedge {
         let fall = self.top - self.bottom;
         let height = fall * part + self.bottom;
         let above = height - self.estimate(place);
-        if above.abs() > MARGIN * fall {
-            above < 0.0
-        } else {
-            height < density(place)
-        }
+        if above.abs() > MARGIN * fall { above < 0.0 } else { height < density(place) }
     }
 
     /// The density at `place`, nearly.
@@ -77,8 +73,7 @@ mod tests {
         for layer in [1, 2, 100, 254, 255] {
             let wedge = normal::wedge(layer);
             for step in 0..10_000u32 {
-                let place =
-                    wedge.inner + (wedge.outer - wedge.inner) * f64::from(step % 100) / 99.0;
+                let place = wedge.inner + (wedge.outer - wedge.inner) * f64::from(step % 100) / 99.0;
                 let part = f64::from(step / 100) / 100.0;
                 let height = (wedge.top - wedge.bottom) * part + wedge.bottom;
                 assert_eq!(

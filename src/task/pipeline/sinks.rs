@@ -1,11 +1,7 @@
 //! Sinks: collect, keep on the rank, reduce and fold.
 
-use super::{
-    Accumulator, Block, BuiltSink, Consumer, Elements, Geometry, Sink, Work, downcast, tree::Tree,
-};
-use crate::task::{
-    Build, CollectionId, Erased, Failure, Inputs, TaskError, contain, erase,
-};
+use super::{Accumulator, Block, BuiltSink, Consumer, Elements, Geometry, Sink, Work, downcast, tree::Tree};
+use crate::task::{Build, CollectionId, Erased, Failure, Inputs, TaskError, contain, erase};
 use crate::wire::{self, Value, WireError};
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
 

@@ -57,12 +57,7 @@ impl<I: Index> Build<fn(I)> for RangeEntry<I> {
 }
 
 impl<I: Index> Source for RangeSource<I> {
-    fn produce(
-        &self,
-        range: Range<u64>,
-        _: Option<&GrantData>,
-        _: &mut Work<'_>,
-    ) -> Result<Block, Failure> {
+    fn produce(&self, range: Range<u64>, _: Option<&GrantData>, _: &mut Work<'_>) -> Result<Block, Failure> {
         let values = range.clone().map(|offset| self.0.forward(offset)).collect();
         Ok(Elements::<I>::dense(range, values).into_block())
     }
@@ -136,10 +131,7 @@ struct CollectionSource<T> {
 impl<T: Value + Clone> Build<fn(T)> for CollectionEntry<T> {
     type Output = BuiltSource;
     fn build(_: fn(T), inputs: &mut Inputs<'_>) -> BuiltSource {
-        Ok(Arc::new(CollectionSource::<T> {
-            collection: inputs.constant()?,
-            elements: PhantomData,
-        }))
+        Ok(Arc::new(CollectionSource::<T> { collection: inputs.constant()?, elements: PhantomData }))
     }
 }
 

@@ -216,9 +216,7 @@ where
         let header = header(inputs)?;
         let streams = streams(&header, inputs);
         let shared = shared::<A>(inputs)?;
-        built(header, move |index, value: T| {
-            M::finish(function(value, streams.stream(index), &shared))
-        })
+        built(header, move |index, value: T| M::finish(function(value, streams.stream(index), &shared)))
     }
 }
 
@@ -309,7 +307,9 @@ mod tests {
         let (out, failures) = run(&*stage(2, flaky), 3);
         assert_eq!(out.values, [10, 11, 12]);
         assert!(failures.is_empty());
-        let never = |x: u64| if x == 12 { Err("never".to_owned()) } else { Ok(x) };
+        let never = |x: u64| {
+            if x == 12 { Err("never".to_owned()) } else { Ok(x) }
+        };
         let (_, failures) = run(&*stage(2, never), 3);
         assert_eq!(failures[0].1.attempts, 3);
     }

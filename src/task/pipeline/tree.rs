@@ -43,10 +43,14 @@ impl<T: Value> Tree<T> {
     ) {
         while self.width(level) > 1 {
             if position % 2 == 1 {
-                let Some(left) = self.nodes.remove(&(level, position - 1)) else { break };
+                let Some(left) = self.nodes.remove(&(level, position - 1)) else {
+                    break;
+                };
                 value = join(left, value, &mut merge);
             } else if position + 1 < self.width(level) {
-                let Some(right) = self.nodes.remove(&(level, position + 1)) else { break };
+                let Some(right) = self.nodes.remove(&(level, position + 1)) else {
+                    break;
+                };
                 value = join(value, right, &mut merge);
             }
             level += 1;
