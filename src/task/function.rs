@@ -143,12 +143,6 @@ fn in_image(address: usize) -> bool {
     IMAGE.is_empty() || IMAGE.iter().any(|range| range.contains(&address))
 }
 
-/// A number that is the same on two ranks only if they run the same executable: a hash of the file.
-pub(crate) fn image_fingerprint() -> std::io::Result<u64> {
-    let file = std::fs::read(std::env::current_exe()?)?;
-    Ok(xxhash_rust::xxh3::xxh3_64(&file))
-}
-
 impl<O> Clone for FnRef<O> {
     fn clone(&self) -> Self {
         *self

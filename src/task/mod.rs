@@ -18,7 +18,7 @@ pub(crate) use arguments::{InputsRef, Sealed, TaskFailure};
 pub(crate) use collections::Collections;
 pub(crate) use failure::Failure;
 pub use failure::{Cause, TaskError};
-pub(crate) use function::{Build, FnRef, Function, FunctionError, image_fingerprint};
+pub(crate) use function::{Build, FnRef, Function, FunctionError};
 pub(crate) use ids::{CollectionId, GraphId, NodeId, PassId, Place, Slot};
 pub(crate) use inputs::{Inputs, RankContext};
 pub(crate) use local::{Built, LocalSpec, Locals};

@@ -135,8 +135,10 @@ mod tests {
         let made = Stored::Made(Arc::new(vec![1u8, 2, 3]));
         let address = made.share::<Vec<u8>>().expect("bytes").as_ptr();
         let other = made.clone();
-        assert_ne!(made.take::<Vec<u8>>().expect("bytes").as_ptr(), address);
-        assert_eq!(other.take::<Vec<u8>>().expect("bytes").as_ptr(), address);
+        let cloned: Vec<u8> = made.take().expect("bytes");
+        assert_ne!(cloned.as_ptr(), address);
+        let moved: Vec<u8> = other.take().expect("bytes");
+        assert_eq!(moved.as_ptr(), address);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A transport moves whole messages and keeps their order between two ranks. It belongs to one thread, the
 //! communicating thread of a rank.
 
-#[cfg(any(test, feature = "mpi"))]
+#[cfg(feature = "mpi")]
 mod hello;
 mod local;
 #[cfg(feature = "mpi")]

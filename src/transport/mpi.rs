@@ -8,7 +8,6 @@
 #![allow(unsafe_code)]
 
 use super::{Hello, Transport, hello, watch::Watch};
-use crate::task::image_fingerprint;
 use mpi::{
     Threading,
     ffi::{self, MPI_Comm, MPI_Request, MPI_Status},
@@ -92,7 +91,7 @@ impl MpiTransport {
         if let Some(announced) = announced.filter(|&announced| announced != size as usize) {
             return Err(StartError::WrongSize { announced, size: size as usize });
         }
-        let fingerprint = image_fingerprint().unwrap_or_default();
+        let fingerprint = hello::fingerprint().unwrap_or_default();
         let sealed = transport.all_gather(&hello::seal(fingerprint, me));
         let sealed: Vec<&[u8]> = sealed.iter().map(Vec::as_slice).collect();
         let hellos = match hello::open(&sealed) {

@@ -97,9 +97,9 @@ mod tests {
     proptest! {
         #[test]
         fn values_round_trip(a: Vec<f64>, b: Vec<u8>, c: Option<(String, i128)>, d: Vec<Vec<i32>>) {
-            let bytes = encode_to_vec(&(a.clone(), b.clone(), c.clone(), d.clone())).expect("plain");
-            let back: (Vec<f64>, Vec<u8>, Option<(String, i128)>, Vec<Vec<i32>>) =
-                decode(&bytes).expect("what was written");
+            type All = (Vec<f64>, Vec<u8>, Option<(String, i128)>, Vec<Vec<i32>>);
+            let bytes = encode_to_vec(&(a.clone(), b, c, d)).expect("plain");
+            let back: All = decode(&bytes).expect("what was written");
             prop_assert_eq!(encode_to_vec(&back).expect("plain"), bytes);
             let raw = encode_to_vec(&a).expect("plain");
             prop_assert_eq!(raw.len(), 8 + 8 * a.len());
