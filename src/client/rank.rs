@@ -45,6 +45,8 @@ pub(super) struct Rank<T> {
 /// A job of tasks that are known to be shorter than this runs on the communicating thread of a rank with one
 /// compute thread: handing it over would cost more than the messages that wait meanwhile.
 const INLINE_NANOS: f64 = 250_000.0;
+/// On a rank with several, a job that is shorter than its hand-over does.
+const HAND_OVER_NANOS: f64 = 5_000.0;
 /// Jobs run in this time before messages are looked for again.
 const INLINE_TURN: Duration = Duration::from_micros(200);
 /// Messages and events taken in one turn.
@@ -232,10 +234,11 @@ impl<T: Transport> Rank<T> {
                 return busy;
             };
             busy = true;
-            let alone = self.threads == 1 && self.executor.as_ref().is_none_or(Executor::is_idle);
-            let short = job.estimate_nanos().is_some_and(|nanos| nanos < INLINE_NANOS);
+            let idle = self.executor.as_ref().is_none_or(Executor::is_idle);
+            let longest = if self.threads == 1 && idle { INLINE_NANOS } else { HAND_OVER_NANOS };
+            let short = job.estimate_nanos().is_some_and(|nanos| nanos < longest);
             match &mut self.executor {
-                Some(executor) if !(alone && short) => executor.submit(job),
+                Some(executor) if !short => executor.submit(job),
                 _ => {
                     let finished = job.run(&self.context);
                     self.worker.finished(self.start.elapsed(), finished, &mut self.out);

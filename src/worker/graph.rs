@@ -1,6 +1,6 @@
 //! A rank's part of a graph in progress: what is ready, what has been made, and who still reads it.
 
-use crate::graph::{CallResult, Import, Output, Part};
+use crate::graph::{CallResult, Import, Output, Part, TaskFunction};
 use crate::task::{Function, FunctionError, Outcome, PassId, Place, Slot, Stored};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -43,7 +43,11 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn new(part: Part) -> Result<Self, FunctionError> {
+    /// `nanos` tells the mean time of a call of each function that has run on this rank.
+    pub(super) fn new(
+        part: Part,
+        nanos: impl Fn(&TaskFunction) -> Option<f64>,
+    ) -> Result<Self, FunctionError> {
         let slots = part.slots();
         let tasks = part.tasks.len();
         let calls = part.functions.iter().map(|f| f.call.resolve()).collect::<Result<_, _>>()?;
@@ -87,7 +91,7 @@ impl Graph {
             stages[slot.index()] = Stage::Ready;
         }
         Ok(Graph {
-            nanos: vec![None; part.functions.len()],
+            nanos: part.functions.iter().map(nanos).collect(),
             calls,
             stages,
             missing,

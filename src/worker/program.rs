@@ -7,6 +7,9 @@ use crate::task::{
 };
 use std::{ops::Range, sync::Arc};
 
+/// Elements of a block, unless a leaf is longer.
+const BLOCK: u64 = 1024;
+
 /// The operators of a pass and who reads from whom.
 pub(crate) struct Program {
     source: Arc<dyn Source>,
@@ -57,7 +60,7 @@ impl Program {
         Ok(Program { source, stages, sinks, readers, lineage, geometry })
     }
 
-    /// Sweeps over a range, leaf by leaf.
+    /// Sweeps over a range in blocks of whole leaves that stay in the cache.
     pub(super) fn run(
         &self,
         range: Range<u64>,
@@ -67,9 +70,10 @@ impl Program {
         let mut accumulators: Vec<_> =
             self.sinks.iter().map(|sink| sink.accumulator(self.geometry)).collect();
         let mut work = Work { context, operator: 0, failures: Vec::new() };
+        let block = self.geometry.leaf * (BLOCK / self.geometry.leaf).max(1);
         let mut start = range.start;
         while start < range.end {
-            let end = range.end.min(start + self.geometry.leaf);
+            let end = range.end.min(start + block);
             match contain(|| self.source.produce(start..end, data, &mut work)).and_then(|r| r) {
                 Ok(block) => self.feed(0, block, &mut accumulators, &mut work),
                 Err(failure) => work.fail(failure, "source", start, 1),

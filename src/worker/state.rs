@@ -7,11 +7,11 @@ use super::{
     pass::RankPass,
     program::{BuiltProgram, Program},
 };
-use crate::graph::{Output, Part, PassSpec, SinkSpec};
+use crate::graph::{Output, Part, PassSpec, SinkSpec, TaskFunction};
 use crate::scheduler::{Gathered, Outbox, ToScheduler, ToWorker};
 use crate::task::{Failure, GraphId, Outcome, PassId, Place, RankContext, Slot, Stored, TaskError};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -27,6 +27,8 @@ pub(crate) struct Worker {
     context: Arc<RankContext>,
     threads: usize,
     graphs: BTreeMap<GraphId, Graph>,
+    /// Mean time of a call of each function that has run here.
+    nanos: HashMap<(i64, i64), f64>,
     /// Values that came before the part that imports them.
     early_values: BTreeMap<GraphId, Vec<(Slot, Outcome)>>,
     ready: BTreeSet<GraphId>,
@@ -46,6 +48,7 @@ impl Worker {
             context,
             threads: threads.max(1),
             graphs: BTreeMap::new(),
+            nanos: HashMap::new(),
             early_values: BTreeMap::new(),
             ready: BTreeSet::new(),
             passes: BTreeMap::new(),
@@ -136,7 +139,10 @@ impl Worker {
                 if let Some(state) = self.graphs.get_mut(&graph) {
                     let each = nanos as f64 / outcomes.len().max(1) as f64;
                     let mean = &mut state.nanos[function as usize];
-                    *mean = Some(mean.map_or(each, |mean| 0.7 * mean + 0.3 * each));
+                    let updated = mean.map_or(each, |mean| 0.7 * mean + 0.3 * each);
+                    *mean = Some(updated);
+                    let call = state.part.functions[function as usize].call;
+                    self.nanos.insert(call.identity(), updated);
                 }
                 for (slot, outcome) in outcomes {
                     self.complete(Place { graph, slot }, outcome.map_err(Arc::new), out);
@@ -203,7 +209,8 @@ impl Worker {
         for (pass, slots) in &part.passes {
             self.pass_inputs.insert(*pass, (id, slots.clone()));
         }
-        let graph = Graph::new(part).expect("the executables were compared at start");
+        let known = |function: &TaskFunction| self.nanos.get(&function.call.identity()).copied();
+        let graph = Graph::new(part, known).expect("the executables were compared at start");
         let imports = graph.imports_here();
         if graph.has_ready() {
             self.ready.insert(id);

@@ -1,6 +1,5 @@
 //! Elements with their type, and blocks, which have forgotten it.
 
-use crate::wire::Value;
 use serde::{Deserialize, Serialize};
 use std::{any::Any, ops::Range};
 
@@ -63,14 +62,26 @@ impl<T: Clone + Send + 'static> Elements<T> {
     }
 }
 
-impl<T: Value> Elements<T> {
+impl<T> Elements<T> {
+    /// Takes over what follows directly behind.
+    pub(crate) fn extend(&mut self, next: Self) {
+        debug_assert_eq!(self.range.end, next.range.start);
+        if let (None, Some(_)) = (&self.indices, &next.indices) {
+            self.indices = Some(self.range.clone().collect());
+        }
+        if let Some(indices) = &mut self.indices {
+            indices.extend(next.indices.unwrap_or_else(|| next.range.clone().collect()));
+        }
+        self.range.end = next.range.end;
+        self.values.extend(next.values);
+    }
+
     /// Takes over what follows directly behind, if neither has gaps.
     pub(crate) fn append(&mut self, next: Self) -> Result<(), Self> {
         if self.range.end != next.range.start || self.indices.is_some() || next.indices.is_some() {
             return Err(next);
         }
-        self.range.end = next.range.end;
-        self.values.extend(next.values);
+        self.extend(next);
         Ok(())
     }
 }

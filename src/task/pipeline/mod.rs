@@ -1,7 +1,7 @@
 //! What is done to the elements of a map: sources that make them, stages that turn them into others, and
 //! sinks that bring them together.
 //!
-//! A compute thread works on a *block*, the elements of one leaf of the source, at a time, so that what
+//! A compute thread works on a *block*, the elements of some leaves of the source, at a time, so that what
 //! flows through a chain of stages stays in its cache. The types of the elements are known inside the
 //! entries alone; between them a block carries `dyn Any`.
 
@@ -94,7 +94,7 @@ pub(crate) struct Geometry {
 /// What a sink has gathered so far: of a job, of a rank, of all. The order in which accumulators are merged
 /// does not change what they end in.
 pub(crate) trait Accumulator: Any + Send {
-    /// Takes the elements of one leaf.
+    /// Takes the elements of whole leaves.
     fn push(&mut self, block: Block, work: &mut Work<'_>);
     /// Takes what an accumulator of the same sink has gathered.
     fn merge(&mut self, other: Box<dyn Accumulator>) -> Result<(), Failure>;

@@ -187,7 +187,7 @@ impl<T: Value + Clone> Consumer for ReduceSink<T> {
 impl<T: Value + Clone> Sink for ReduceSink<T> {
     fn accumulator(&self, geometry: Geometry) -> Box<dyn Accumulator> {
         let merge = self.merge;
-        let leaf = move |values: Vec<T>| values.into_iter().reduce(merge);
+        let leaf = move |values: LeafValues<'_, T>| values.reduce(merge);
         Box::new(Partial::new(geometry, Arc::clone(&self.label), leaf, merge, |root: Option<T>| {
             root.ok_or_else(|| Failure::error("there is no element to reduce"))
         }))
@@ -238,14 +238,17 @@ impl<T: Value + Clone, A: Value + Clone> Consumer for FoldSink<T, A> {
 impl<T: Value + Clone, A: Value + Clone> Sink for FoldSink<T, A> {
     fn accumulator(&self, geometry: Geometry) -> Box<dyn Accumulator> {
         let (fold, start, empty) = (self.fold, self.start.clone(), self.start.clone());
-        let leaf = move |values: Vec<T>| {
-            let mut values = values.into_iter().peekable();
-            values.peek().is_some().then(|| values.fold(start.clone(), fold))
+        let leaf = move |mut values: LeafValues<'_, T>| {
+            let first = values.next()?;
+            Some(values.fold(fold(start.clone(), first), fold))
         };
         let finish = move |root: Option<A>| Ok(root.unwrap_or(empty));
         Box::new(Partial::new(geometry, Arc::clone(&self.label), leaf, self.merge, finish))
     }
 }
+
+/// The elements of one leaf.
+type LeafValues<'a, T> = std::iter::Take<&'a mut std::vec::IntoIter<T>>;
 
 /// A part of a reduction.
 struct Partial<T, A, L, F> {
@@ -269,15 +272,33 @@ impl<T, A, L, F> Accumulator for Partial<T, A, L, F>
 where
     T: Value,
     A: Value,
-    L: Fn(Vec<T>) -> Option<A> + Send + 'static,
+    L: Fn(LeafValues<'_, T>) -> Option<A> + Send + 'static,
     F: FnOnce(Option<A>) -> Result<A, Failure> + Send + 'static,
 {
     fn push(&mut self, block: Block, work: &mut Work<'_>) {
-        let start = block.range.start;
-        let values = block.typed::<T>().values;
+        let Elements { range, indices, values } = block.typed::<T>();
         let (leaf, merge, tree) = (&self.leaf, self.merge, &mut self.tree);
-        let position = start / self.geometry.leaf;
-        if let Err(failure) = contain(|| tree.push(position, leaf(values), merge)) {
+        let length = self.geometry.leaf;
+        let mut values = values.into_iter();
+        let mut indices = indices.as_deref();
+        let mut start = range.start;
+        let reduced = contain(|| {
+            while start < range.end {
+                let position = start / length;
+                let end = range.end.min((position + 1) * length);
+                let count = match &mut indices {
+                    None => (end - start) as usize,
+                    Some(indices) => {
+                        let count = indices.partition_point(|&index| index < end);
+                        *indices = &indices[count..];
+                        count
+                    }
+                };
+                tree.push(position, leaf(values.by_ref().take(count)), merge);
+                start = end;
+            }
+        });
+        if let Err(failure) = reduced {
             work.fail(failure, &self.label, start, 1);
         }
     }
@@ -298,6 +319,6 @@ where
     }
 
     fn finish(self: Box<Self>, _: Vec<TaskError>) -> Result<Arc<dyn Erased>, Failure> {
-        Ok(erase((self.finish)(self.tree.into_root())?)?)
+        Ok(erase((self.finish)(self.tree.into_root(self.merge))?)?)
     }
 }

@@ -142,7 +142,6 @@ impl<T: Value + Clone> Source for CollectionSource<T> {
         _: Option<&GrantData>,
         work: &mut Work<'_>,
     ) -> Result<Block, Failure> {
-        let kept = work.context.collections.get::<T>(self.collection, range.start);
-        Ok(kept.slice(range).into_block())
+        Ok(work.context.collections.get::<T>(self.collection, range).into_block())
     }
 }

@@ -15,21 +15,49 @@ use std::collections::BTreeMap;
 pub(super) struct Tree<T> {
     leaves: u64,
     nodes: BTreeMap<(u8, u64), Option<T>>,
+    /// The nodes of the leaves pushed last, each left of the next, as long as they come in order: they need
+    /// no look-up.
+    run: Vec<Node<T>>,
 }
+
+/// A node: its level, its position there, and its value.
+type Node<T> = (u8, u64, Option<T>);
 
 impl<T: Value> Tree<T> {
     pub(super) fn new(leaves: u64) -> Self {
-        Tree { leaves, nodes: BTreeMap::new() }
+        Tree { leaves, nodes: BTreeMap::new(), run: Vec::new() }
     }
 
     /// Adds a leaf.
-    pub(super) fn push(&mut self, leaf: u64, value: Option<T>, merge: impl FnMut(T, T) -> T) {
-        self.insert(0, leaf, value, merge);
+    pub(super) fn push(&mut self, leaf: u64, mut value: Option<T>, mut merge: impl FnMut(T, T) -> T) {
+        let follows = self.run.last().is_none_or(|&(level, position, _)| (position + 1) << level == leaf);
+        if !follows {
+            self.settle(&mut merge);
+        }
+        let (mut level, mut position) = (0, leaf);
+        while position % 2 == 1
+            && let Some((_, _, left)) = self.run.pop_if(|node| node.0 == level && node.1 == position - 1)
+        {
+            value = join(left, value, &mut merge);
+            level += 1;
+            position /= 2;
+        }
+        self.run.push((level, position, value));
+    }
+
+    /// Gives the nodes of the run their places among the others.
+    fn settle(&mut self, mut merge: impl FnMut(T, T) -> T) {
+        for (level, position, value) in std::mem::take(&mut self.run) {
+            self.insert(level, position, value, &mut merge);
+        }
     }
 
     /// Adds the nodes of another part.
     pub(super) fn merge(&mut self, other: Tree<T>, mut merge: impl FnMut(T, T) -> T) {
-        for ((level, position), value) in other.nodes {
+        self.settle(&mut merge);
+        let run = other.run.into_iter();
+        let others = other.nodes.into_iter().map(|((level, position), value)| (level, position, value));
+        for (level, position, value) in others.chain(run) {
             self.insert(level, position, value, &mut merge);
         }
     }
@@ -66,7 +94,8 @@ impl<T: Value> Tree<T> {
     }
 
     /// The value of the root; none if no leaf has a value.
-    pub(super) fn into_root(mut self) -> Option<T> {
+    pub(super) fn into_root(mut self, merge: impl FnMut(T, T) -> T) -> Option<T> {
+        self.settle(merge);
         debug_assert!(self.nodes.len() <= 1, "leaves are missing: {:?}", self.nodes.keys());
         self.nodes.pop_first().and_then(|(_, value)| value)
     }
@@ -93,7 +122,7 @@ mod tests {
         for leaf in 0..leaves {
             tree.push(leaf, Some(leaf.to_string()), show);
         }
-        tree.into_root().unwrap_or_default()
+        tree.into_root(show).unwrap_or_default()
     }
 
     #[test]
@@ -112,8 +141,8 @@ mod tests {
         for (leaf, value) in [(3, Some("3")), (0, None), (2, None), (1, Some("1"))] {
             tree.push(leaf, value.map(str::to_owned), show);
         }
-        assert_eq!(tree.into_root().as_deref(), Some("(13)"));
-        assert_eq!(Tree::<u8>::new(0).into_root(), None);
+        assert_eq!(tree.into_root(show).as_deref(), Some("(13)"));
+        assert_eq!(Tree::<u8>::new(0).into_root(|a, _| a), None);
     }
 
     proptest! {
@@ -133,7 +162,7 @@ mod tests {
                 let bytes = crate::wire::encode_to_vec(&trees[part]).expect("text");
                 all.merge(crate::wire::decode(&bytes).expect("text"), show);
             }
-            prop_assert_eq!(all.into_root().expect("a value"), serial(leaves));
+            prop_assert_eq!(all.into_root(show).expect("a value"), serial(leaves));
         }
     }
 }
