@@ -507,13 +507,19 @@ impl Core {
     /// Runs what the nodes depend on, leaves their values on the ranks, and waits until they are there.
     pub(super) fn persist(&self, nodes: &[NodeId]) -> Result<()> {
         let graph = plan::launch(self, nodes, Want::Keep)?;
+        let mut first = Ok(());
         for token in 0..nodes.len() as u32 {
             let done = self.mailbox.wait(|letters| letters.done.remove(&(graph, token)));
             if let Some(error) = done.ok_or(Error::Over)? {
-                return Err(error.into());
+                first = first.and(Err(error.into()));
             }
         }
-        Ok(())
+        first
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_warned_of_large_values(&self) -> bool {
+        self.warned_of_large_values.load(Relaxed)
     }
 
     #[cfg(test)]

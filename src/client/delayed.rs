@@ -113,6 +113,19 @@ impl<T: Value> Arg for &Delayed<T> {
     }
 }
 
+impl<T> Sealed for &&Delayed<T> {}
+
+/// So that `&x` means the same where `x` is a reference already, as in a loop over handles.
+impl<T: Value> Arg for &&Delayed<T> {
+    type Value = Arc<T>;
+    fn pack(&self, record: &mut Record) {
+        self.node.pack(record);
+    }
+    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Arc<T>, TaskFailure> {
+        <&Delayed<T>>::unpack(inputs)
+    }
+}
+
 /// A stream for one task: give it as an argument where the function takes a
 /// [`Stream`](crate::random::Stream). See [`Client::stream`](super::Client::stream).
 #[derive(Debug)]

@@ -33,7 +33,7 @@ struct Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         let ticket = self.ticket;
-        self.core.mailbox.look(|letters| letters.done.remove(&ticket));
+        self.core.mailbox.look(|letters| letters.forget(ticket));
     }
 }
 
@@ -265,6 +265,18 @@ impl<T: Value + Clone> Arg for Future<T> {
 }
 
 impl<T: Value> Arg for &Future<T> {
+    type Value = Arc<T>;
+    fn pack(&self, record: &mut Record) {
+        (&self.value).pack(record);
+    }
+    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Arc<T>, TaskFailure> {
+        <&Delayed<T>>::unpack(inputs)
+    }
+}
+
+impl<T> Sealed for &&Future<T> {}
+
+impl<T: Value> Arg for &&Future<T> {
     type Value = Arc<T>;
     fn pack(&self, record: &mut Record) {
         (&self.value).pack(record);

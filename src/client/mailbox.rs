@@ -3,7 +3,7 @@
 use crate::scheduler::ClientEvent;
 use crate::task::{GraphId, Outcome, TaskError};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Letters {
     /// Who wants to hear of a value as soon as it is there, and what each has heard of.
     pub(super) watched: HashMap<Ticket, u32>,
     pub(super) arrivals: HashMap<u32, VecDeque<Ticket>>,
+    /// Values that nobody wants to hear of any more.
+    forgotten: HashSet<Ticket>,
     /// Values that the client waits for, by rank.
     loads: Vec<u32>,
     owners: HashMap<Ticket, u32>,
@@ -50,6 +52,13 @@ impl Letters {
         ranks
     }
 
+    /// The last handle that wanted to hear of a value is gone.
+    pub(super) fn forget(&mut self, ticket: Ticket) {
+        if self.done.remove(&ticket).is_none() {
+            self.forgotten.insert(ticket);
+        }
+    }
+
     fn arrived(&mut self, ticket: Ticket) {
         if let Some(rank) = self.owners.remove(&ticket) {
             self.loads[rank as usize] -= 1;
@@ -72,7 +81,9 @@ impl Mailbox {
                 }
                 ClientEvent::Done { graph, token, error } => {
                     letters.arrived((graph, token));
-                    letters.done.insert((graph, token), error);
+                    if !letters.forgotten.remove(&(graph, token)) {
+                        letters.done.insert((graph, token), error);
+                    }
                 }
                 ClientEvent::Cancelled { graph, token, cancelled } => {
                     letters.cancelled.insert((graph, token), cancelled);

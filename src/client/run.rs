@@ -129,11 +129,23 @@ impl Builder {
         settings.check().map_err(Error::from)?;
         let launch = Launch::detect(|name| std::env::var(name).ok());
         install_hook();
+        if cfg!(panic = "abort") {
+            crate::notice::warn(
+                "this program is built with panic = \"abort\": a task that panics ends the whole job, and its \
+                 failure is neither contained nor retried",
+            );
+        }
         match launch.choose(&settings)? {
             Scheduler::Synchronous => alone(&settings, Scheduler::Synchronous, 0, program),
             Scheduler::Threads => {
-                let cores = || std::thread::available_parallelism().map_or(1, Into::into);
+                let cores = || -> usize { std::thread::available_parallelism().map_or(1, Into::into) };
                 let threads = settings.workers.or(settings.threads).unwrap_or_else(cores);
+                if threads > cores() {
+                    let cores = cores();
+                    crate::notice::warn(&format!(
+                        "{threads} compute threads share {cores} cores; they will be in each other's way"
+                    ));
+                }
                 alone(&settings, Scheduler::Threads, threads, program)
             }
             #[cfg(feature = "mpi")]

@@ -162,6 +162,16 @@ impl Graph {
         matches!(self.stages[slot.index()], Stage::Running | Stage::Done)
     }
 
+    /// Whether anybody on this or another rank, or the client, will read the value.
+    pub(super) fn is_wanted(&self, slot: Slot) -> bool {
+        let listed = |exported: Option<&(Slot, u32, Place)>| exported.is_some_and(|(of, ..)| *of == slot);
+        let first = self.part.exports.partition_point(|(of, ..)| *of < slot);
+        self.readers[slot.index()] > 0
+            || listed(self.part.exports.get(first))
+            || self.forwards.contains_key(&slot)
+            || self.part.outputs.iter().any(|(of, output)| *of == slot && matches!(output, Output::Result(_)))
+    }
+
     /// Reads a value once, counted.
     pub(super) fn read(&mut self, slot: Slot) -> Option<Outcome> {
         let readers = &mut self.readers[slot.index()];

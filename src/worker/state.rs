@@ -74,10 +74,7 @@ impl Worker {
             },
             ToWorker::Release(places) => {
                 for place in places {
-                    if let Some(graph) = self.graphs.get_mut(&place.graph) {
-                        graph.read(place.slot);
-                    }
-                    self.drop_if_over(place.graph);
+                    self.release(place, out);
                 }
             }
             ToWorker::Cancel { place, token } => self.cancel(place, token, out),
@@ -310,17 +307,34 @@ impl Worker {
         failure.of(label, None, 1, &self.context)
     }
 
+    /// The client lets go of a value. A task that nobody waits for any more is not begun.
+    fn release(&mut self, place: Place, out: &mut Outbox) {
+        let Some(graph) = self.graphs.get_mut(&place.graph) else { return };
+        graph.read(place.slot);
+        if graph.is_wanted(place.slot) || graph.has_begun(place.slot) {
+            self.drop_if_over(place.graph);
+        } else {
+            self.give_up(place, out);
+        }
+    }
+
+    /// Ends a task that has not begun.
+    fn give_up(&mut self, place: Place, out: &mut Outbox) {
+        let Some(graph) = self.graphs.get_mut(&place.graph) else { return };
+        graph.cancel(place.slot);
+        let function = graph.part.tasks.get(place.slot.index()).map(|task| task.0 as usize);
+        let label = function.map_or("value".into(), |f| Arc::clone(&graph.part.functions[f].label));
+        let error = self.error(Failure::cancelled(), &label);
+        self.complete(place, Err(Arc::new(error)), out);
+    }
+
     fn cancel(&mut self, place: Place, token: u32, out: &mut Outbox) {
         let Some(graph) = self.graphs.get_mut(&place.graph) else {
             return;
         };
         let cancelled = !graph.has_begun(place.slot);
         if cancelled {
-            graph.cancel(place.slot);
-            let function = graph.part.tasks.get(place.slot.index()).map(|task| task.0 as usize);
-            let label = function.map_or("value".into(), |f| Arc::clone(&graph.part.functions[f].label));
-            let error = self.error(Failure::cancelled(), &label);
-            self.complete(place, Err(Arc::new(error)), out);
+            self.give_up(place, out);
         }
         out.tell_scheduler(ToScheduler::Cancelled { graph: place.graph, token, cancelled });
     }

@@ -140,6 +140,77 @@ fn the_same_key_twice_is_refused() {
     .expect("it runs");
 }
 
+#[test]
+fn scattered_values_are_read_where_they_are() {
+    for (ranks, threads) in WORLDS {
+        run_on(ranks, threads, |client| {
+            let parts = client.scatter((0..12u64).map(|i| vec![i; 1000]).collect())?;
+            let sums: Vec<Delayed<u64>> =
+                parts.iter().map(|part| crate::delayed!(client, total(&part))).collect();
+            assert_eq!(client.compute(&sums)?, (0..12).map(|i| 1000 * i).collect::<Vec<u64>>());
+            assert!(client.scatter(Vec::<u64>::new())?.is_empty());
+            Ok(())
+        })
+        .expect("it runs");
+    }
+}
+
+fn total(part: &[u64]) -> u64 {
+    part.iter().sum()
+}
+
+#[test]
+fn a_future_that_nobody_holds_is_not_begun() {
+    static RAN: AtomicU32 = AtomicU32::new(0);
+    run_on(1, 1, |client| {
+        let slow = |(ms,)| std::thread::sleep(std::time::Duration::from_millis(ms));
+        let first = client.submit(slow, (100u64,));
+        let count = |((), _): ((), u64)| {
+            RAN.fetch_add(1, SeqCst);
+        };
+        let dropped = client.submit(count, (first.clone(), 1));
+        let kept = client.submit(count, (first.clone(), 2));
+        drop(dropped);
+        kept.wait()
+    })
+    .expect("it runs");
+    assert_eq!(RAN.load(SeqCst), 1);
+}
+
+#[test]
+fn a_large_value_that_goes_with_many_tasks_is_worth_one_warning() {
+    run_on(1, 1, |client| {
+        let large = vec![1u8; 2 << 20];
+        let length = |(bytes,): (Vec<u8>,)| bytes.len();
+        let mut warned = Vec::new();
+        for _ in 0..3 {
+            // The loop is one place in the program, so these are tasks of the same kind.
+            client.delayed(length, (large.clone(),));
+            warned.push(client.core.has_warned_of_large_values());
+        }
+        assert_eq!(warned, [false, true, true]);
+        Ok(())
+    })
+    .expect("it runs");
+}
+
+#[test]
+#[allow(unsafe_code)]
+fn a_function_outside_of_the_executable_is_refused() {
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc");
+    let line = maps.lines().find(|line| line.contains("r-xp") && line.contains("libc"));
+    let address = line.and_then(|line| usize::from_str_radix(line.split('-').next()?, 16).ok());
+    let address = address.expect("the C library is mapped");
+    // SAFETY: the pointer is never called: the client refuses it.
+    let outside: fn((u64,)) -> u64 = unsafe { std::mem::transmute(address) };
+    run_on(1, 1, |client| {
+        let task = client.delayed(outside, (1,));
+        assert!(matches!(task.compute(), Err(Error::Function(_))));
+        Ok(())
+    })
+    .expect("it runs");
+}
+
 /// How often `ContextOfRank` was built, in all worlds of a test.
 static BUILT: AtomicU32 = AtomicU32::new(0);
 
