@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<Seed>,
     pub(crate) rank_zero: Option<RankZero>,
     pub(crate) mpiexec: Option<String>,
+    /// Seconds of silence after which a host is taken for dead; 0 for never.
+    pub(crate) heartbeat: Option<u64>,
     /// Set for a program that `processes` has started: the number of ranks it asked for.
     pub(crate) relaunched: Option<usize>,
 }
@@ -63,13 +65,14 @@ pub(crate) const RELAUNCHED: &str = "SERRIED_RELAUNCHED";
 /// Variables with this prefix belong to the tests.
 const TEST_PREFIX: &str = "SERRIED_TEST_";
 
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "SERRIED_SCHEDULER",
     "SERRIED_WORKERS",
     "SERRIED_THREADS",
     "SERRIED_SEED",
     "SERRIED_RANK0",
     "SERRIED_MPIEXEC",
+    "SERRIED_HEARTBEAT",
     RELAUNCHED,
 ];
 
@@ -97,6 +100,11 @@ impl Settings {
                 }
                 "SERRIED_RANK0" => settings.rank_zero = Some(value.parse().map_err(invalid)?),
                 "SERRIED_MPIEXEC" => settings.mpiexec = Some(value),
+                "SERRIED_HEARTBEAT" => {
+                    let seconds = value.parse();
+                    settings.heartbeat =
+                        Some(seconds.map_err(|_| invalid("a whole number of seconds is wanted".into()))?);
+                }
                 RELAUNCHED => settings.relaunched = Some(count()?),
                 _ if name.starts_with(TEST_PREFIX) => {}
                 _ => {
@@ -117,6 +125,7 @@ impl Settings {
             seed: self.seed.or(other.seed),
             rank_zero: self.rank_zero.or(other.rank_zero),
             mpiexec: self.mpiexec.or(other.mpiexec),
+            heartbeat: self.heartbeat.or(other.heartbeat),
             relaunched: self.relaunched.or(other.relaunched),
         }
     }

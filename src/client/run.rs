@@ -54,6 +54,7 @@ where
 /// | [`seed`](Self::seed) | `SERRIED_SEED` | fresh, and told when it is first used |
 /// | [`rank_zero`](Self::rank_zero) | `SERRIED_RANK0` | `auto`: rank 0 computes in a world of up to 32 ranks |
 /// | | `SERRIED_MPIEXEC` | the `mpiexec` of the MPI library, for `processes` |
+/// | | `SERRIED_HEARTBEAT` | 30: seconds of silence after which a host is taken for dead; 0 for never |
 #[derive(Debug, Clone, Default)]
 pub struct Builder {
     settings: Settings,
@@ -255,11 +256,13 @@ where
     E: From<Error> + Send,
 {
     use crate::transport::{Hello, MpiTransport};
+    use std::time::Duration;
     let fresh = settings.seed.is_none();
     let seed = settings.seed.clone().unwrap_or_else(Seed::fresh);
     let me = Hello::of_this_process(settings.threads, Some(seed));
     let announced = settings.relaunched.or(launch.announced);
-    let (mut transport, ranks) = match MpiTransport::start(&me, announced) {
+    let patience = Duration::from_secs(settings.heartbeat.unwrap_or(30));
+    let (mut transport, ranks) = match MpiTransport::start(&me, announced, patience) {
         Ok(started) => started,
         Err(error) => refuse(&error),
     };

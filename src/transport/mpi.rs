@@ -7,7 +7,10 @@
 //! buffers that live in a queue; so the calls are made through its raw interface.
 #![allow(unsafe_code)]
 
-use super::{Hello, Transport, hello, watch::Watch};
+use super::{
+    Hello, Transport, hello,
+    watch::{Heartbeat, Watch},
+};
 use mpi::{
     Threading,
     ffi::{self, MPI_Comm, MPI_Request, MPI_Status},
@@ -27,6 +30,8 @@ use std::{
 /// A message that is complete with this piece, and a piece that is followed by others.
 const WHOLE: c_int = 0;
 const PIECE: c_int = 1;
+/// A sign of life.
+const ALIVE: c_int = 2;
 /// Counts are C integers, so longer messages go in pieces.
 const LONGEST_PIECE: usize = 1 << 30;
 
@@ -41,6 +46,7 @@ pub(crate) struct MpiTransport {
     /// Pieces of long messages that have come, by sender.
     pieces: HashMap<u32, Vec<u8>>,
     watch: Option<Watch>,
+    heartbeat: Option<Heartbeat>,
     /// Finalises MPI when it is dropped.
     _universe: mpi::environment::Universe,
     /// MPI is called by the thread that initialised it.
@@ -69,7 +75,12 @@ pub(crate) fn library_name() -> String {
 
 impl MpiTransport {
     /// Initialises MPI and introduces the ranks to each other. An error is the same on every rank.
-    pub(crate) fn start(me: &Hello, announced: Option<usize>) -> Result<(Self, World), StartError> {
+    /// A host that is silent for longer than `patience` is taken for dead; zero switches that off.
+    pub(crate) fn start(
+        me: &Hello,
+        announced: Option<usize>,
+        patience: Duration,
+    ) -> Result<(Self, World), StartError> {
         let (universe, threading) =
             mpi::initialize_with_threading(Threading::Funneled).ok_or(StartError::AlreadyInitialised)?;
         if threading < Threading::Funneled {
@@ -85,6 +96,7 @@ impl MpiTransport {
             sending: VecDeque::new(),
             pieces: HashMap::new(),
             watch: None,
+            heartbeat: None,
             _universe: universe,
             one_thread: PhantomData,
         };
@@ -102,6 +114,7 @@ impl MpiTransport {
             }
         };
         transport.watch = Watch::new(rank as usize, &hellos);
+        transport.heartbeat = Heartbeat::new(rank as usize, &hellos, patience);
         let threads = hello::threads(&hellos);
         let warning = hello::oversubscription(&hellos, &threads);
         Ok((transport, World { hellos, threads, warning }))
@@ -219,6 +232,12 @@ impl Transport for MpiTransport {
 
     fn receive(&mut self) -> Option<(u32, Vec<u8>)> {
         while let Some((from, tag, piece)) = self.receive_piece() {
+            if let Some(heartbeat) = &mut self.heartbeat {
+                heartbeat.heard(from);
+            }
+            if tag == ALIVE {
+                continue;
+            }
             if tag == PIECE {
                 self.pieces.entry(from).or_default().extend(piece);
                 continue;
@@ -236,7 +255,11 @@ impl Transport for MpiTransport {
 
     fn progress(&mut self) {
         self.test_sending();
-        if let Some(death) = self.watch.as_mut().and_then(Watch::check) {
+        if let Some(to) = self.heartbeat.as_mut().and_then(Heartbeat::due) {
+            self.send_piece(to, &Rc::new(Vec::new()), 0, 0, ALIVE);
+        }
+        let died = self.watch.as_mut().and_then(Watch::check);
+        if let Some(death) = died.or_else(|| self.heartbeat.as_ref().and_then(Heartbeat::check)) {
             eprintln!("serried: {death}");
             self.abort(1);
         }
@@ -245,6 +268,7 @@ impl Transport for MpiTransport {
     fn leave(&mut self) {
         const NAP: Duration = Duration::from_micros(20);
         self.watch = None;
+        self.heartbeat = None;
         while !self.sending.is_empty() {
             self.test_sending();
             self.receive();

@@ -1,7 +1,8 @@
-//! Noticing that a rank of the same host has died, where the launcher does not end the job itself.
+//! Noticing that a rank has died, where the launcher does not end the job itself.
 //!
-//! Each rank looks after the next one of its host, in a ring, by the process's state in `/proc`: exact, and
-//! it costs a file read ten times a second.
+//! On a host each rank looks after the next one, in a ring, by the process's state in `/proc`: exact, and it
+//! costs a file read ten times a second. Between hosts the first ranks of the hosts send each other a sign
+//! of life, in a ring as well; silence is no proof, so it must last.
 
 use super::Hello;
 use std::time::{Duration, Instant};
@@ -53,6 +54,77 @@ impl Watch {
     }
 }
 
+/// The sign of life between hosts.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    /// The first ranks of the next host and of the one before.
+    to: u32,
+    from: u32,
+    host: String,
+    patience: Duration,
+    next: Instant,
+    heard: Instant,
+}
+
+impl Heartbeat {
+    /// The heartbeat of this rank, if it is the first of its host and there are several hosts.
+    pub(super) fn new(me: usize, hellos: &[Hello], patience: Duration) -> Option<Heartbeat> {
+        let first_of = |host: &str| hellos.iter().position(|hello| hello.host == host);
+        let firsts: Vec<usize> =
+            (0..hellos.len()).filter(|&rank| first_of(&hellos[rank].host) == Some(rank)).collect();
+        let position = firsts.iter().position(|&first| first == me)?;
+        if firsts.len() == 1 || patience.is_zero() {
+            return None;
+        }
+        let count = firsts.len();
+        let from = firsts[(position + count - 1) % count];
+        let now = Instant::now();
+        Some(Heartbeat {
+            to: firsts[(position + 1) % count] as u32,
+            from: from as u32,
+            host: hellos[from].host.clone(),
+            patience,
+            next: now,
+            heard: now,
+        })
+    }
+
+    /// The rank to send a sign of life to, if one is due.
+    pub(super) fn due(&mut self) -> Option<u32> {
+        let now = Instant::now();
+        if now < self.next {
+            return None;
+        }
+        // This rank may itself have been held up: then it has not listened either.
+        if now > self.next + self.patience / 4 {
+            self.heard = now;
+        }
+        self.next = now + (self.patience / 10).min(Duration::from_secs(1));
+        Some(self.to)
+    }
+
+    /// Something was heard of a rank.
+    pub(super) fn heard(&mut self, from: u32) {
+        if from == self.from {
+            self.heard = Instant::now();
+        }
+    }
+
+    /// A message if the rank before has been silent for too long.
+    pub(super) fn check(&self) -> Option<String> {
+        let silent = self.heard.elapsed();
+        (silent > self.patience).then(|| {
+            format!(
+                "rank {} on host {} has given no sign of life for {} s; ending the job (SERRIED_HEARTBEAT=0 \
+                 would wait for it for ever)",
+                self.from,
+                self.host,
+                silent.as_secs()
+            )
+        })
+    }
+}
+
 fn is_dead(state: char) -> bool {
     matches!(state, 'Z' | 'X' | 'x')
 }
@@ -68,6 +140,42 @@ fn process(pid: u32) -> Option<(char, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn hello(host: &str) -> Hello {
+        Hello { host: host.into(), ..Hello::of_this_process(None, None) }
+    }
+
+    #[test]
+    fn first_ranks_of_hosts_form_a_ring() {
+        let hellos = [hello("a"), hello("a"), hello("b"), hello("c"), hello("b")];
+        let second = Duration::from_secs(1);
+        let ring = |rank: usize| {
+            Heartbeat::new(rank, &hellos, second).map(|heartbeat| (heartbeat.from, heartbeat.to))
+        };
+        assert_eq!([0, 1, 2, 3, 4].map(ring), [Some((3, 2)), None, Some((0, 3)), Some((2, 0)), None]);
+        assert!(Heartbeat::new(0, &hellos[..2], second).is_none(), "one host");
+        assert!(Heartbeat::new(0, &hellos, Duration::ZERO).is_none(), "switched off");
+    }
+
+    #[test]
+    fn silence_is_noticed_unless_this_rank_slept_itself() {
+        let hellos = [hello("a"), hello("b")];
+        let mut heartbeat = Heartbeat::new(0, &hellos, Duration::from_secs(8)).expect("two hosts");
+        assert_eq!(heartbeat.due(), Some(1));
+        assert_eq!(heartbeat.due(), None);
+        assert_eq!(heartbeat.check(), None);
+        let past = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).expect("an uptime");
+        heartbeat.heard = past(9);
+        assert!(heartbeat.check().expect("9 s of silence").contains("rank 1 on host b"));
+        heartbeat.heard(0);
+        assert!(heartbeat.check().is_some(), "that was somebody else");
+        heartbeat.heard(1);
+        assert_eq!(heartbeat.check(), None);
+        heartbeat.heard = past(9);
+        heartbeat.next = past(5);
+        assert_eq!(heartbeat.due(), Some(1));
+        assert_eq!(heartbeat.check(), None, "nobody was there to hear it");
+    }
 
     #[test]
     fn a_killed_child_is_noticed_even_before_it_is_reaped() {
