@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why something failed.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A task failed.
@@ -52,5 +52,12 @@ impl Error {
 impl From<crate::wire::WireError> for Error {
     fn from(error: crate::wire::WireError) -> Self {
         Error::Value(error.to_string())
+    }
+}
+
+/// As [`Display`](std::fmt::Display), since this is what a `main` that returns an error prints.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
     }
 }

@@ -121,8 +121,26 @@ impl Arena {
         })
     }
 
+    /// Names what a node is called in errors and reports.
+    pub(super) fn set_label(&mut self, id: NodeId, label: &str) {
+        match &mut self.entries[id.index()].node {
+            Node::Sink(sink) => sink.kind.label = label.to_owned(),
+            _ => self.edit_function(id, |function| function.label = label.into()),
+        }
+    }
+
+    /// Sets how often a failed task is run again. Returns a node to be dropped outside of any lock.
+    pub(super) fn set_retries(&mut self, id: NodeId, retries: u32) -> Option<Node> {
+        if let Node::Sink(_) = self.node(id) {
+            let problem = "the elements of a map are retried one by one: use `Map::retries`";
+            return Some(self.replace(id, Node::Broken(Error::Usage(problem.into()))));
+        }
+        self.edit_function(id, |function| function.retries = retries);
+        None
+    }
+
     /// Gives a task that was not submitted another label or another number of retries.
-    pub(super) fn edit_function(&mut self, id: NodeId, edit: impl FnOnce(&mut TaskFunction)) {
+    fn edit_function(&mut self, id: NodeId, edit: impl FnOnce(&mut TaskFunction)) {
         let Node::Task { function, .. } = self.node(id) else {
             return;
         };

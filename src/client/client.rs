@@ -9,7 +9,6 @@ use super::{
     rank::RankEvent,
 };
 use crate::error::{Error, Result};
-use crate::graph::TaskFunction;
 use crate::notice;
 use crate::random::{Key, KeyError, KeyRegistry, Seed};
 use crate::scheduler::Event;
@@ -400,13 +399,22 @@ impl Core {
         }
     }
 
-    pub(super) fn edit_function(&self, id: NodeId, edit: impl FnOnce(&mut TaskFunction)) {
-        self.arena().edit_function(id, edit);
-    }
-
     /// Lets go of nodes, and of the values on the ranks that only they held.
     pub(super) fn let_go(&self, ids: impl IntoIterator<Item = NodeId>) {
-        let dropped = self.arena().let_go(ids);
+        let mut arena = self.arena();
+        let dropped = self.let_go_locked(&mut arena, ids);
+        drop(arena);
+        drop(dropped);
+    }
+
+    /// As `let_go`; returns what is to be dropped when the arena is unlocked again. The ranks are told while
+    /// it is locked, so that nobody's next graph can overtake the news.
+    pub(super) fn let_go_locked(
+        &self,
+        arena: &mut Arena,
+        ids: impl IntoIterator<Item = NodeId>,
+    ) -> Vec<Node> {
+        let dropped = arena.let_go(ids);
         let mut places = Vec::new();
         for node in &dropped {
             match node {
@@ -418,6 +426,7 @@ impl Core {
         if !places.is_empty() {
             self.send(Event::Release(places));
         }
+        dropped
     }
 
     /// The number of the next call that asks for streams without an explicit key.
@@ -485,23 +494,7 @@ impl Core {
     /// Runs what the nodes depend on and waits for their outcomes.
     pub(super) fn run_to_end(&self, nodes: &[NodeId]) -> Result<Vec<Outcome>> {
         let graph = plan::launch(self, nodes, Want::Result)?;
-        let wanted = nodes.len();
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; wanted];
-        let mut missing = wanted;
-        self.mailbox
-            .wait(|letters| {
-                if missing > 0 && !letters.results.is_empty() {
-                    for (token, outcome) in (0u32..).zip(&mut outcomes) {
-                        if outcome.is_none() {
-                            *outcome = letters.results.remove(&(graph, token));
-                            missing -= usize::from(outcome.is_some());
-                        }
-                    }
-                }
-                (missing == 0).then_some(())
-            })
-            .ok_or(Error::Over)?;
-        Ok(outcomes.into_iter().flatten().collect())
+        self.mailbox.wait(|letters| letters.take_results(graph)).ok_or(Error::Over)
     }
 
     /// Runs what the nodes depend on, leaves their values on the ranks, and waits until they are there.

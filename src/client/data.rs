@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::graph::{Import, Output, Part};
 use crate::scheduler::{Event, Submission};
 use crate::task::{
-    Arg, Args, Build, Erased, FnRef, Inputs, InputsRef, LocalSpec, Place, Record, Sealed, Slot, Stored,
-    TaskFailure,
+    Arg, Args, Build, FnRef, Inputs, InputsRef, LocalSpec, Place, Record, Sealed, Slot, Stored, TaskFailure,
+    erase,
     pipeline::{Fallible, Finish, Plain},
 };
 use crate::wire::{self, Value};
@@ -30,7 +30,7 @@ impl Client {
         let others = self.core.world.ranks > 1;
         let bytes = if others { Some(wire::encode_to_vec(&value)?) } else { None };
         let bytes = bytes.map(Stored::from_bytes);
-        let here = Stored::Made(Arc::new(value) as Arc<dyn Erased>);
+        let here = Stored::Made(erase(value)?);
         for rank in 0..self.core.world.ranks {
             let mut part = Part::new(graph);
             part.imports.push(Import::Arrives);
@@ -64,7 +64,7 @@ impl Client {
             part.imports.push(Import::Arrives);
             part.outputs.push((place.slot, Output::Hold));
             let stored = if rank == 0 {
-                Stored::Made(Arc::new(value) as Arc<dyn Erased>)
+                Stored::Made(erase(value)?)
             } else {
                 Stored::from_bytes(wire::encode_to_vec(&value)?)
             };

@@ -36,7 +36,7 @@ impl<T> Delayed<T> {
     /// Names the task in errors and reports.
     #[must_use]
     pub fn label(self, label: &str) -> Self {
-        self.node.core.edit_function(self.node.id, |function| function.label = label.into());
+        self.node.core.arena().set_label(self.node.id, label);
         self
     }
 
@@ -44,7 +44,8 @@ impl<T> Delayed<T> {
     /// so that the numbers do not depend on how often it was tried.
     #[must_use]
     pub fn retries(self, retries: u32) -> Self {
-        self.node.core.edit_function(self.node.id, |function| function.retries = retries);
+        let replaced = self.node.core.arena().set_retries(self.node.id, retries);
+        drop(replaced);
         self
     }
 }
@@ -139,7 +140,10 @@ impl Arg for StreamHandle {
     type Value = Stream;
     fn pack(&self, record: &mut Record) {
         match &self.key {
-            Ok(key) => record.constant(key),
+            Ok(key) => {
+                record.has_stream = true;
+                record.constant(key);
+            }
             Err(error) => record.fail(error.clone()),
         }
     }

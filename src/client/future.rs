@@ -2,14 +2,14 @@
 
 use super::{
     client::Core,
-    delayed::{Delayed, Handle},
+    delayed::{Delayed, Handle, Targets},
     handles::NodeRef,
     mailbox::Ticket,
 };
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::scheduler::Event;
-use crate::task::{Arg, InputsRef, Record, Sealed, TaskFailure};
+use crate::task::{Arg, InputsRef, Outcome, Record, Sealed, TaskFailure};
 use crate::wire::Value;
 use std::{collections::HashMap, sync::Arc};
 
@@ -81,19 +81,19 @@ impl<T> Future<T> {
         }
     }
 
-    /// Prevents the task from running if it has not begun. Returns whether it has been prevented; its
-    /// result, and that of tasks that depend on it, is then an error of cause
+    /// Prevents the task from running if it has not begun. Returns whether it has been prevented; a map that
+    /// was submitted is not. The result, and that of tasks that depend on it, is then an error of cause
     /// [`Cancelled`](crate::Cause::Cancelled).
     #[must_use = "the task may have begun already"]
     pub fn cancel(&self) -> bool {
         let Ok(pending) = self.pending() else {
             return false;
         };
-        let ticket @ (_, token) = pending.ticket;
+        let ticket = pending.ticket;
         let Some((rank, place)) = pending.core.placed(self.value.node.id) else {
             return false;
         };
-        pending.core.send(Event::Cancel { rank, place, token });
+        pending.core.send(Event::Cancel { rank, place, ticket });
         let answer = pending.core.mailbox.wait(|letters| letters.cancelled.remove(&ticket));
         answer.unwrap_or(false)
     }
@@ -183,7 +183,7 @@ impl<T> AsCompleted<T> {
             for (position, future) in futures.into_iter().enumerate() {
                 match future.pending().map(|pending| pending.ticket) {
                     Ok(ticket) if !letters.done.contains_key(&ticket) => {
-                        letters.watched.insert(ticket, watcher);
+                        letters.watch(ticket, watcher);
                         waiting.entry(ticket).or_default().push((position, future));
                     }
                     _ => done.push_back((position, future)),
@@ -206,11 +206,8 @@ impl<T> AsCompleted<T> {
 
     fn all(mut self) -> impl Iterator<Item = (usize, Future<T>)> {
         let waiting = std::mem::take(&mut self.waiting);
-        self.core.mailbox.look(|letters| {
-            for ticket in waiting.keys() {
-                letters.watched.remove(ticket);
-            }
-        });
+        let watcher = self.watcher;
+        self.core.mailbox.look(|letters| letters.unwatch(waiting.keys(), watcher));
         std::mem::take(&mut self.done).into_iter().chain(waiting.into_values().flatten())
     }
 }
@@ -242,12 +239,18 @@ impl<T> Drop for AsCompleted<T> {
             self.core.end_unordered();
         }
         let (watcher, waiting) = (self.watcher, std::mem::take(&mut self.waiting));
-        self.core.mailbox.look(|letters| {
-            for ticket in waiting.keys() {
-                letters.watched.remove(ticket);
-            }
-            letters.arrivals.remove(&watcher);
-        });
+        self.core.mailbox.look(|letters| letters.unwatch(waiting.keys(), watcher));
+    }
+}
+
+#[allow(private_interfaces)]
+impl<T: Value> Targets for &Future<T> {
+    type Output = T;
+    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
+        (&self.value).visit(visit);
+    }
+    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<T> {
+        (&self.value).collect(outcomes)
     }
 }
 

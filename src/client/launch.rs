@@ -10,6 +10,8 @@ pub(super) struct Launch {
     pub(super) in_world: bool,
     /// The number of ranks that the launcher says there are.
     pub(super) announced: Option<usize>,
+    /// Which of them this process is, as far as the launcher says.
+    pub(super) number: Option<usize>,
     /// The number of tasks of the surrounding Slurm allocation or step.
     slurm_tasks: Option<usize>,
     /// Slurm started this process itself, by `srun`.
@@ -32,6 +34,10 @@ impl Launch {
         Launch {
             in_world,
             announced: size.or(step_tasks),
+            number: ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"]
+                .into_iter()
+                .find_map(number)
+                .or_else(|| number("SLURM_PROCID").filter(|_| in_slurm_step)),
             slurm_tasks: step_tasks.or_else(|| number("SLURM_NTASKS")),
             in_slurm_step,
         }
@@ -61,6 +67,15 @@ impl Launch {
                 "the scheduler `processes` starts its ranks itself, but a launcher started {ranks} already; \
                  set the scheduler to mpi, or start the program without a launcher"
             ))),
+            (Some(Scheduler::Mpi), _) if !self.in_world => {
+                match self.slurm_tasks.filter(|&tasks| tasks > 1) {
+                    Some(tasks) if !self.in_slurm_step => Err(Error::Launch(format!(
+                        "Slurm has given {tasks} tasks, but this program was started as one process; start it with \
+                     `srun` or `mpirun`"
+                    ))),
+                    _ => Ok(Scheduler::Mpi),
+                }
+            }
             (Some(chosen), _) => Ok(chosen),
             (None, _) if self.in_world => Ok(Scheduler::Mpi),
             (None, _) if self.in_slurm_step && several.is_some() => Ok(Scheduler::Mpi),
@@ -145,13 +160,14 @@ mod tests {
             ("SLURM_NTASKS", "2"),
         ];
         let batch = [("SLURM_NTASKS", "4"), ("SLURM_PROCID", "0"), ("SLURM_STEP_ID", "4294967291")];
-        let cases: [Case<'_>; 10] = [
+        let cases: [Case<'_>; 11] = [
             ("by hand", &[], None, Ok(Scheduler::Threads)),
             ("mpirun of Open MPI", &ompi, None, Ok(Scheduler::Mpi)),
             ("mpiexec of MPICH", &srun_pmi2[..2], None, Ok(Scheduler::Mpi)),
             ("srun --mpi=pmi2", &srun_pmi2, None, Ok(Scheduler::Mpi)),
             ("srun --mpi=none: MPI will see one rank, and is asked", &srun_none, None, Ok(Scheduler::Mpi)),
             ("a batch script without srun", &batch, None, Err("start it with `srun`")),
+            ("the same, with mpi", &batch, Some(Scheduler::Mpi), Err("start it with `srun`")),
             ("the same, on purpose", &batch, Some(Scheduler::Threads), Ok(Scheduler::Threads)),
             ("threads under mpirun", &ompi, Some(Scheduler::Threads), Err("would do all the work")),
             ("threads under srun", &srun_none, Some(Scheduler::Threads), Err("would do all the work")),

@@ -1,5 +1,6 @@
 //! Where the communicating thread leaves what the client waits for.
 
+use super::plan::Want;
 use crate::scheduler::ClientEvent;
 use crate::task::{GraphId, Outcome, TaskError};
 use std::{
@@ -19,11 +20,12 @@ pub(crate) struct Mailbox {
 
 #[derive(Debug, Default)]
 pub(super) struct Letters {
-    pub(super) results: HashMap<Ticket, Outcome>,
+    /// The results of each graph that was asked for any, and how many are still to come.
+    results: HashMap<GraphId, (Vec<Option<Outcome>>, usize)>,
     pub(super) done: HashMap<Ticket, Option<Arc<TaskError>>>,
     pub(super) cancelled: HashMap<Ticket, bool>,
     /// Who wants to hear of a value as soon as it is there, and what each has heard of.
-    pub(super) watched: HashMap<Ticket, u32>,
+    watched: HashMap<Ticket, Vec<u32>>,
     pub(super) arrivals: HashMap<u32, VecDeque<Ticket>>,
     /// Values that nobody wants to hear of any more.
     forgotten: HashSet<Ticket>,
@@ -35,7 +37,10 @@ pub(super) struct Letters {
 
 impl Letters {
     /// Notes that values of a graph are being made, and where.
-    pub(super) fn expect(&mut self, graph: GraphId, ranks: impl Iterator<Item = u32>) {
+    pub(super) fn expect(&mut self, graph: GraphId, ranks: impl ExactSizeIterator<Item = u32>, want: Want) {
+        if want == Want::Result {
+            self.results.insert(graph, (vec![None; ranks.len()], ranks.len()));
+        }
         for (token, rank) in (0..).zip(ranks) {
             if self.loads.len() <= rank as usize {
                 self.loads.resize(rank as usize + 1, 0);
@@ -43,6 +48,34 @@ impl Letters {
             self.loads[rank as usize] += 1;
             self.owners.insert((graph, token), rank);
         }
+    }
+
+    /// The results of a graph, once all are there.
+    pub(super) fn take_results(&mut self, graph: GraphId) -> Option<Vec<Outcome>> {
+        let complete = self.results.get(&graph).is_some_and(|(_, missing)| *missing == 0);
+        if !complete {
+            return None;
+        }
+        let (results, _) = self.results.remove(&graph)?;
+        Some(results.into_iter().flatten().collect())
+    }
+
+    /// A watcher wants to hear of a value as soon as it is there.
+    pub(super) fn watch(&mut self, ticket: Ticket, watcher: u32) {
+        self.watched.entry(ticket).or_default().push(watcher);
+    }
+
+    /// A watcher does not want to hear of these values any more.
+    pub(super) fn unwatch<'a>(&mut self, tickets: impl Iterator<Item = &'a Ticket>, watcher: u32) {
+        for ticket in tickets {
+            if let Some(watchers) = self.watched.get_mut(ticket) {
+                watchers.retain(|other| *other != watcher);
+                if watchers.is_empty() {
+                    self.watched.remove(ticket);
+                }
+            }
+        }
+        self.arrivals.remove(&watcher);
     }
 
     /// The ranks, those first from which the least is expected.
@@ -63,7 +96,7 @@ impl Letters {
         if let Some(rank) = self.owners.remove(&ticket) {
             self.loads[rank as usize] -= 1;
         }
-        if let Some(watcher) = self.watched.remove(&ticket) {
+        for watcher in self.watched.remove(&ticket).unwrap_or_default() {
             self.arrivals.entry(watcher).or_default().push_back(ticket);
         }
     }
@@ -73,25 +106,36 @@ impl Mailbox {
     /// Leaves events for the client.
     pub(crate) fn deliver(&self, events: impl Iterator<Item = ClientEvent>) {
         let mut letters = self.lock();
+        // Whoever waits for many results is woken for the last.
+        let mut news = false;
         for event in events {
             match event {
                 ClientEvent::Result { graph, token, outcome } => {
                     letters.arrived((graph, token));
-                    letters.results.insert((graph, token), outcome);
+                    if let Some((results, missing)) = letters.results.get_mut(&graph) {
+                        results[token as usize] = Some(outcome);
+                        *missing -= 1;
+                        news |= *missing == 0;
+                    }
                 }
                 ClientEvent::Done { graph, token, error } => {
                     letters.arrived((graph, token));
                     if !letters.forgotten.remove(&(graph, token)) {
                         letters.done.insert((graph, token), error);
+                        news = true;
                     }
                 }
-                ClientEvent::Cancelled { graph, token, cancelled } => {
-                    letters.cancelled.insert((graph, token), cancelled);
+                ClientEvent::Cancelled { ticket, cancelled } => {
+                    letters.cancelled.insert(ticket, cancelled);
+                    news = true;
                 }
+                ClientEvent::Silence(text) => crate::notice::warn(&text),
             }
         }
         drop(letters);
-        self.news.notify_all();
+        if news {
+            self.news.notify_all();
+        }
     }
 
     /// Nothing will come any more.

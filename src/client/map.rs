@@ -113,7 +113,7 @@ impl Drop for Kept {
 pub(super) struct SinkKind {
     build: FnRef<BuiltSink>,
     constants: Vec<u8>,
-    label: String,
+    pub(super) label: String,
     takes_failures: bool,
     keeps: Option<CollectionId>,
 }
@@ -314,7 +314,14 @@ impl<T> Map<T> {
         let mut record = Record::default();
         shared.pack(&mut record);
         let accepted = core.accept(&mut record, label);
-        let built = accepted.and_then(|()| FnRef::new::<F, B>(function).map_err(Error::from));
+        let built = accepted.and_then(|()| match record.has_stream {
+            true => Err(Error::Usage(
+                "a stream cannot be shared by the elements of a map, whose draws would be equal; use \
+                 `map_random_with`, which gives every element a stream of its own"
+                    .into(),
+            )),
+            false => FnRef::new::<F, B>(function).map_err(Error::from),
+        });
         let build = match built {
             Ok(build) => build,
             Err(problem) => return Map::from_node(Arc::new(MapNode::broken(&core, problem))),
@@ -463,7 +470,7 @@ impl<T: Value + Clone> Map<T> {
         self.sink::<fn(T), Collect<T>, Vec<T>>(|_| (), Location::caller(), |_| Ok(()))
     }
 
-    /// All elements in the order of the source, those that failed as their errors. Never fails itself.
+    /// All elements in the order of the source, those that failed as their errors. Fails itself only if the map cannot be set up (its shared values failed, say).
     #[track_caller]
     pub fn outcomes(&self) -> Delayed<Vec<Result<T, TaskError>>> {
         let place = Location::caller();
@@ -481,9 +488,7 @@ impl<T: Value + Clone> Map<T> {
     #[track_caller]
     pub fn reduce(&self, merge: fn(T, T) -> T) -> Delayed<T> {
         let place = Location::caller();
-        self.sink::<fn(T, T) -> T, Reduce<T>, T>(merge, place, |constants| {
-            Ok(wire::encode(&Label::Place(place).text(), constants)?)
-        })
+        self.sink::<fn(T, T) -> T, Reduce<T>, T>(merge, place, |_| Ok(()))
     }
 
     /// Folds the elements of each leaf of the tree into an accumulator that begins as `start`, then merges
@@ -509,7 +514,6 @@ impl<T: Value + Clone> Map<T> {
     pub fn fold<A: Value + Clone>(&self, start: A, fold: fn(A, T) -> A, merge: fn(A, A) -> A) -> Delayed<A> {
         let place = Location::caller();
         self.sink::<fn(A, T) -> A, Fold<T, A>, A>(fold, place, move |constants| {
-            wire::encode(&Label::Place(place).text(), constants)?;
             let merge: FnRef<MergeFunction<A>> = FnRef::new::<fn(A, A) -> A, MergeEntry>(merge)?;
             wire::encode(&merge, constants)?;
             Ok(wire::encode(&start, constants)?)
@@ -629,6 +633,8 @@ impl MapNode {
     }
 
     fn set_key(&mut self, key: Result<KeySpec>) {
+        // What was kept was drawn from other streams.
+        self.kept = OnceLock::new();
         match (key, &mut self.origin) {
             (Err(problem), _) => self.problem = Some(problem),
             (Ok(key), Origin::Stage(stage)) => {
@@ -735,6 +741,7 @@ impl PassBuilder {
             inputs: 0,
             home: 0,
             place: Place { graph: crate::task::GraphId(0), slot: crate::task::Slot(0) },
+            takes_failures: sink.kind.takes_failures,
             label: sink.kind.label.clone(),
         };
         self.sinks.push((spec, external));
@@ -793,7 +800,7 @@ impl PassBuilder {
             sinks: self.sinks.into_iter().map(with_place).collect(),
             length: self.length,
             leaf: leaf_length(self.length),
-            batch: self.batch,
+            batch: self.batch.map(|batch| batch.min(self.length.max(1))),
             stop_at_failure,
             inputs: self.inputs.len() as u32,
         };

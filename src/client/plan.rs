@@ -27,16 +27,17 @@ pub(super) fn launch(core: &Core, targets: &[NodeId], want: Want) -> Result<Grap
     let mut walk = Walk::default();
     walk.run(&mut arena, targets)?;
     let (submission, homes) = walk.pack(core, &arena, graph, targets, want)?;
-    let mut let_go = Vec::new();
-    if want == Want::Keep {
-        let_go = place(&mut arena, targets, &homes);
-    }
-    drop(arena);
-    core.mailbox.look(|letters| letters.expect(graph, homes.iter().map(|(rank, _)| *rank)));
-    // The ranks must know of the new graph before they hear that old values are not needed any more.
+    let replaced = match want {
+        Want::Keep => place(&mut arena, targets, &homes),
+        Want::Result => Vec::new(),
+    };
+    core.mailbox.look(|letters| letters.expect(graph, homes.iter().map(|(rank, _)| *rank), want));
+    // While the arena is locked nobody else can tell the ranks anything: they must hear of this graph
+    // before one that reads its values, and before the values that it reads are let go of.
     core.send(Event::Submit(graph, submission));
-    core.let_go(let_go.iter().flat_map(held_by));
-    drop(let_go);
+    let dropped = core.let_go_locked(&mut arena, replaced.iter().flat_map(held_by));
+    drop(arena);
+    drop((replaced, dropped));
     Ok(graph)
 }
 
@@ -196,12 +197,16 @@ impl Walk {
             .filter(|pass| !pass.inputs().is_empty())
             .map(|pass| (pass.id(), pass.inputs().iter().map(|&id| self.node(arena, id)).collect()))
             .collect();
+        let mut kept = std::collections::HashSet::new();
         let outputs: Vec<(u32, Output)> = (0u32..)
             .zip(targets)
             .map(|(token, &target)| {
+                // A value is held for its node once, however often it is asked for.
+                let new = !matches!(arena.node(target), Node::Placed { .. } | Node::Everywhere { .. });
                 let output = match want {
                     Want::Result => Output::Result(token),
-                    Want::Keep => Output::Keep(token),
+                    Want::Keep if new && kept.insert(target) => Output::Keep(token),
+                    Want::Keep => Output::Notify(token),
                 };
                 (self.node(arena, target), output)
             })

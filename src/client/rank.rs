@@ -3,7 +3,7 @@
 
 use super::mailbox::Mailbox;
 use crate::scheduler::{ClientEvent, Event, Outbox, Scheduler, ToScheduler, ToWorker};
-use crate::task::{RankContext, settle};
+use crate::task::{RankContext, settle, unsettle};
 use crate::transport::Transport;
 use crate::wire;
 use crate::worker::{Executor, Finished, Worker};
@@ -117,7 +117,12 @@ impl<T: Transport> Rank<T> {
                 std::hint::spin_loop();
                 continue;
             }
-            self.sleep(nap);
+            if self.sleep(nap) {
+                idle_polls = 0;
+                nap = SHORTEST_NAP;
+                idle_since = Instant::now();
+                continue;
+            }
             let longest = match now.duration_since(idle_since) > LONG_IDLE {
                 true => IDLE_NAP,
                 false => LONGEST_NAP,
@@ -127,6 +132,7 @@ impl<T: Transport> Rank<T> {
         if let Some((_, mailbox)) = &self.head {
             mailbox.close();
         }
+        unsettle();
         self.transport.leave();
     }
 
@@ -154,16 +160,20 @@ impl<T: Transport> Rank<T> {
         busy
     }
 
-    /// Waits for an event of this rank's other threads, at most as long as told.
-    fn sleep(&mut self, longest: Duration) {
+    /// Waits for an event of this rank's other threads, at most as long as told; whether there was one.
+    fn sleep(&mut self, longest: Duration) -> bool {
         match self.events.recv_timeout(longest) {
             Ok(event) => {
                 self.event(event);
                 self.deliver();
+                true
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => false,
             // Without compute threads and without a client nobody holds the other end.
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(longest),
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(longest);
+                false
+            }
         }
     }
 

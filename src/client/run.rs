@@ -125,10 +125,17 @@ impl Builder {
     {
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        let environment = Settings::from_environment(environment).map_err(Error::from)?;
-        let settings = self.settings.or(environment);
-        settings.check().map_err(Error::from)?;
         let launch = Launch::detect(|name| std::env::var(name).ok());
+        let settings = Settings::from_environment(environment).and_then(|environment| {
+            let settings = self.settings.or(environment);
+            settings.check().map(|()| settings)
+        });
+        let chosen = settings.map_err(Error::from).and_then(|s| Ok((launch.choose(&s)?, s)));
+        // Every process of a world meets the same mistake; the first one tells.
+        if chosen.is_err() && launch.number.is_some_and(|number| number > 0) {
+            std::process::exit(1);
+        }
+        let (scheduler, settings) = chosen?;
         install_hook();
         if cfg!(panic = "abort") {
             crate::notice::warn(
@@ -136,7 +143,7 @@ impl Builder {
                  failure is neither contained nor retried",
             );
         }
-        match launch.choose(&settings)? {
+        match scheduler {
             Scheduler::Synchronous => alone(&settings, Scheduler::Synchronous, 0, program),
             Scheduler::Threads => {
                 let cores = || -> usize { std::thread::available_parallelism().map_or(1, Into::into) };
@@ -204,11 +211,20 @@ where
 {
     const STACK: usize = 16 << 20;
     let (events, inbox) = crossbeam_channel::unbounded();
-    let executor = executor(threads, &context, &events)?;
+    let mut transport = transport;
+    let executor = match executor(threads, &context, &events) {
+        Ok(executor) => executor,
+        // The other ranks serve already.
+        Err(error) if transport.size() > 1 => {
+            eprintln!("serried: rank 0: {error}");
+            transport.abort(1)
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mailbox = Arc::new(Mailbox::default());
     let scheduler = Head::new(threads_of_ranks, Policy::default());
     let rank = Rank::new(transport, context, executor, Some((scheduler, Arc::clone(&mailbox))), inbox);
-    let client = Client::new(world, events.clone(), mailbox);
+    let client = Client::new(world, events.clone(), Arc::clone(&mailbox));
     let ended = std::thread::scope(|scope| {
         let program = std::thread::Builder::new()
             .name("main".into())
@@ -220,8 +236,11 @@ where
                 ended
             })
             .map_err(|error| Error::Launch(format!("no thread for the program: {error}")))?;
-        rank.run();
-        program.join().map_err(|_| Error::Over)
+        let served = catch_unwind(AssertUnwindSafe(|| rank.run()));
+        // The program must not wait for a rank that is no more.
+        mailbox.close();
+        let ended = program.join().map_err(|_| Error::Over);
+        served.map_or_else(|panic| resume_unwind(panic), |()| ended)
     })?;
     match ended {
         Ok(result) => result,
@@ -298,8 +317,8 @@ where
         Rank::new(transport, context, executor, None, inbox).run();
         std::process::exit(0);
     }
-    if let Some(warning) = &ranks.warning {
-        crate::notice::warn(warning);
+    if let Some(warning) = crate::transport::oversubscription(&ranks.hellos, &threads) {
+        crate::notice::warn(&warning);
     }
     let workers = (0u32..).zip(&threads).filter(|(_, n)| **n > 0).map(|(rank, _)| rank).collect();
     let world = World {

@@ -13,7 +13,7 @@ impl Dag {
     pub(crate) fn push(&mut self, inputs: impl IntoIterator<Item = u32>) -> u32 {
         let task = self.ends.len() as u32;
         self.inputs.extend(inputs);
-        self.ends.push(self.inputs.len() as u32);
+        self.ends.push(u32::try_from(self.inputs.len()).expect("fewer than 2^32 edges"));
         task
     }
 

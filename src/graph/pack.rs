@@ -104,7 +104,8 @@ impl<'a, 'b> Packer<'a, 'b> {
             let part = self.parts.get_mut(&owner).expect("every owner has a part");
             part.inputs.extend(inputs);
             part.constants.extend_from_slice((packing.constants_of)(task));
-            part.tasks.push((function, part.constants.len() as u32, part.inputs.len() as u32));
+            let inputs_end = u32::try_from(part.inputs.len()).expect("fewer than 2^32 edges on a rank");
+            part.tasks.push((function, part.constants.len() as u64, inputs_end));
         }
         for (pass, nodes) in packing.passes {
             for rank in 0..packing.ranks {

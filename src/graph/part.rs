@@ -32,6 +32,8 @@ pub(crate) enum Output {
     Result(u32),
     /// The value stays on the rank until it is released; the client is told when it is there.
     Keep(u32),
+    /// The client is told when the value, which is kept already, is there.
+    Notify(u32),
     /// The value stays on the rank until it is released.
     Hold,
 }
@@ -45,7 +47,7 @@ pub(crate) struct Part {
     pub(crate) graph: GraphId,
     pub(crate) functions: Vec<TaskFunction>,
     /// Of each task: its function, the end of its constants, the end of its inputs.
-    pub(crate) tasks: Vec<(u32, u32, u32)>,
+    pub(crate) tasks: Vec<(u32, u64, u32)>,
     pub(crate) constants: Vec<u8>,
     pub(crate) inputs: Vec<Slot>,
     pub(crate) imports: Vec<Import>,
@@ -74,6 +76,12 @@ impl Part {
 
     pub(crate) fn slots(&self) -> usize {
         self.tasks.len() + self.imports.len()
+    }
+
+    /// What the client wants of a slot.
+    pub(crate) fn outputs_of(&self, slot: Slot) -> impl Iterator<Item = Output> {
+        let first = self.outputs.partition_point(|(of, _)| *of < slot);
+        self.outputs[first..].iter().take_while(move |(of, _)| *of == slot).map(|(_, output)| *output)
     }
 
     /// The inputs of a task.

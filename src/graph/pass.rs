@@ -38,6 +38,8 @@ pub(crate) struct SinkSpec {
     /// Where the result is assembled and delivered to.
     pub(crate) home: u32,
     pub(crate) place: Place,
+    /// Whether failed elements are part of the result.
+    pub(crate) takes_failures: bool,
     /// The label under which a failure of the sink's own functions is reported.
     pub(crate) label: String,
 }

@@ -49,10 +49,12 @@ impl Policy {
             return 0;
         }
         if let Some(batch) = at.batch {
-            let wanted = 2 * batch * at.threads;
-            return if at.outstanding < wanted { self.units(at, batch * at.threads) } else { 0 };
+            let each = batch.saturating_mul(at.threads);
+            let wanted = each.saturating_mul(2);
+            return if at.outstanding < wanted { self.units(at, each) } else { 0 };
         }
-        let guided = (at.remaining * at.threads).div_ceil(2 * at.all_threads).max(1);
+        let share = u128::from(at.remaining) * u128::from(at.threads);
+        let guided = (share.div_ceil(2 * u128::from(at.all_threads)) as u64).max(1);
         match at.nanos {
             None if at.outstanding > 0 => 0,
             None => {
@@ -75,7 +77,7 @@ impl Policy {
     }
 
     fn units(&self, at: &Situation, wanted: u64) -> u64 {
-        (wanted.div_ceil(at.unit) * at.unit).min(at.remaining)
+        wanted.div_ceil(at.unit).saturating_mul(at.unit).min(at.remaining)
     }
 }
 

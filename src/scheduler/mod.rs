@@ -12,5 +12,5 @@ mod state;
 pub(crate) use grants::Policy;
 pub(crate) use message::{Gathered, Progress, ToScheduler, ToWorker};
 pub(crate) use outbox::Outbox;
-pub(crate) use passes::PassOrder;
+pub(crate) use passes::{PassOrder, join_ranges};
 pub(crate) use state::{ClientEvent, Event, Scheduler, Submission};

@@ -3,7 +3,7 @@
 use super::{Outbox, Policy, Progress, ToWorker, grants::Situation};
 use crate::graph::PassSpec;
 use crate::task::{
-    CollectionId, Stored,
+    CollectionId, Stored, contain,
     pipeline::{GrantData, Slices},
 };
 use std::{
@@ -125,11 +125,16 @@ impl Pass {
         self.outstanding.iter().filter(|(_, count)| **count > 0).map(|(&rank, _)| rank)
     }
 
+    /// The collections that the pass reads and makes.
+    pub(super) fn collections(&self) -> impl Iterator<Item = CollectionId> {
+        self.spec.reads.into_iter().chain(self.keeps)
+    }
+
     /// The collection that the pass has left on the ranks.
     pub(super) fn into_kept(self) -> Option<(CollectionId, Whereabouts)> {
         let mut made = self.made;
         for ranges in made.values_mut() {
-            ranges.sort_by_key(|range| range.start);
+            join_ranges(ranges);
         }
         self.keeps.map(|id| (id, made))
     }
@@ -166,7 +171,7 @@ impl Pass {
             self.remaining -= count;
             self.granted += count;
             *self.outstanding.entry(rank).or_default() += count;
-            let data = self.slices.as_ref().map(|slices| grant_data(&**slices, rank, &range));
+            let data = self.slices.as_ref().and_then(|slices| grant_data(&**slices, rank, &range));
             out.tell_worker(rank, ToWorker::Grant { pass: self.spec.pass, range, data });
         }
     }
@@ -202,6 +207,18 @@ impl Pass {
     }
 }
 
+/// Sorts ranges and joins those that touch.
+pub(crate) fn join_ranges(ranges: &mut Vec<Range<u64>>) {
+    ranges.sort_by_key(|range| range.start);
+    ranges.dedup_by(|next, before| {
+        let adjacent = before.end == next.start;
+        if adjacent {
+            before.end = next.end;
+        }
+        adjacent
+    });
+}
+
 fn take_front(pool: &mut VecDeque<Range<u64>>, wanted: u64) -> Option<Range<u64>> {
     let first = pool.front_mut()?;
     let end = first.end.min(first.start + wanted);
@@ -213,14 +230,13 @@ fn take_front(pool: &mut VecDeque<Range<u64>>, wanted: u64) -> Option<Range<u64>
     Some(taken)
 }
 
-fn grant_data(slices: &dyn Slices, rank: u32, range: &Range<u64>) -> GrantData {
+/// The elements of a grant; none if they cannot be written to bytes, which the rank then reports.
+fn grant_data(slices: &dyn Slices, rank: u32, range: &Range<u64>) -> Option<GrantData> {
     if rank == 0 {
-        return GrantData { values: slices.whole(), start: 0 };
+        return Some(GrantData { values: slices.whole(), start: 0 });
     }
-    // The client encoded one element of the vector when it made the map, so that a type that cannot
-    // travel is an error there.
-    let bytes = slices.encode(range.clone()).unwrap_or_default();
-    GrantData { values: Stored::from_bytes(bytes), start: range.start }
+    let bytes = contain(|| slices.encode(range.clone())).ok()?.ok()?;
+    Some(GrantData { values: Stored::from_bytes(bytes), start: range.start })
 }
 
 /// The compute threads of every rank.

@@ -35,7 +35,7 @@ pub(crate) enum Event {
     Cancel {
         rank: u32,
         place: Place,
-        token: u32,
+        ticket: (GraphId, u32),
     },
     /// The client defines a local context.
     Local(LocalSpec),
@@ -51,9 +51,22 @@ pub(crate) enum Event {
 /// What the client is told.
 #[derive(Debug, Clone)]
 pub(crate) enum ClientEvent {
-    Result { graph: GraphId, token: u32, outcome: Outcome },
-    Done { graph: GraphId, token: u32, error: Option<Arc<TaskError>> },
-    Cancelled { graph: GraphId, token: u32, cancelled: bool },
+    Result {
+        graph: GraphId,
+        token: u32,
+        outcome: Outcome,
+    },
+    Done {
+        graph: GraphId,
+        token: u32,
+        error: Option<Arc<TaskError>>,
+    },
+    Cancelled {
+        ticket: (GraphId, u32),
+        cancelled: bool,
+    },
+    /// Nothing has happened for a long time; this is what is waited for.
+    Silence(String),
 }
 
 /// How long nothing may happen before the scheduler says what it waits for.
@@ -66,6 +79,8 @@ pub(crate) struct Scheduler {
     policy: Policy,
     passes: BTreeMap<PassId, Pass>,
     collections: BTreeMap<CollectionId, Whereabouts>,
+    /// Collections that the client has let go of; a pass may still read them.
+    unwanted: BTreeSet<CollectionId>,
     /// Of each graph in progress, how many results and notices are still to come.
     awaited: BTreeMap<GraphId, (usize, BTreeSet<u32>)>,
     last_news: Duration,
@@ -80,6 +95,7 @@ impl Scheduler {
             policy,
             passes: BTreeMap::new(),
             collections: BTreeMap::new(),
+            unwanted: BTreeSet::new(),
             awaited: BTreeMap::new(),
             last_news: Duration::ZERO,
             warned: Duration::ZERO,
@@ -111,16 +127,16 @@ impl Scheduler {
             Event::ReleaseEverywhere(place) => {
                 self.broadcast(out, || ToWorker::Release(vec![place]));
             }
-            Event::Cancel { rank, place, token } => {
-                out.tell_worker(rank, ToWorker::Cancel { place, token });
+            Event::Cancel { rank, place, ticket } => {
+                out.tell_worker(rank, ToWorker::Cancel { place, ticket });
             }
             Event::Local(spec) => self.broadcast(out, || ToWorker::Local(spec.clone())),
             Event::ForgetCollection(id) => {
-                self.collections.remove(&id);
-                self.broadcast(out, || ToWorker::ForgetCollection(id));
+                self.unwanted.insert(id);
+                self.forget_unwanted(out);
             }
             Event::Message(rank, message) => self.message(rank, message, out, client),
-            Event::Tick => self.tick(now),
+            Event::Tick => self.tick(now, client),
             Event::Finish => self.broadcast(out, || ToWorker::Leave),
         }
     }
@@ -161,7 +177,7 @@ impl Scheduler {
             let mut pass = Pass::new(order, kept);
             pass.begin(&self.policy, &self.threads, out);
             self.passes.insert(id, pass);
-            self.end_if_over(id);
+            self.end_if_over(id, out);
         }
     }
 
@@ -175,13 +191,13 @@ impl Scheduler {
                 self.arrived(graph);
                 client.push(ClientEvent::Done { graph, token, error });
             }
-            ToScheduler::Cancelled { graph, token, cancelled } => {
-                client.push(ClientEvent::Cancelled { graph, token, cancelled });
+            ToScheduler::Cancelled { ticket, cancelled } => {
+                client.push(ClientEvent::Cancelled { ticket, cancelled });
             }
             ToScheduler::Progress(progress) => {
                 if let Some(pass) = self.passes.get_mut(&progress.pass) {
                     pass.progress(rank, &progress, &self.policy, &self.threads, out);
-                    self.end_if_over(progress.pass);
+                    self.end_if_over(progress.pass, out);
                 }
             }
         }
@@ -196,33 +212,44 @@ impl Scheduler {
         }
     }
 
-    fn end_if_over(&mut self, id: PassId) {
+    fn end_if_over(&mut self, id: PassId, out: &mut Outbox) {
         if self.passes.get(&id).is_some_and(Pass::is_over) {
             let pass = self.passes.remove(&id);
             self.collections.extend(pass.and_then(Pass::into_kept));
+            self.forget_unwanted(out);
+        }
+    }
+
+    /// Forgets the collections that nobody holds and no pass reads or makes.
+    fn forget_unwanted(&mut self, out: &mut Outbox) {
+        let in_use: BTreeSet<CollectionId> = self.passes.values().flat_map(Pass::collections).collect();
+        for id in std::mem::take(&mut self.unwanted) {
+            if in_use.contains(&id) {
+                self.unwanted.insert(id);
+            } else {
+                self.collections.remove(&id);
+                self.broadcast(out, || ToWorker::ForgetCollection(id));
+            }
         }
     }
 
     /// Says what is waited for when nothing has happened for a long time.
-    fn tick(&mut self, now: Duration) {
+    fn tick(&mut self, now: Duration, client: &mut Vec<ClientEvent>) {
         let silent = now.saturating_sub(self.last_news.max(self.warned));
         if silent < SILENCE || (self.passes.is_empty() && self.awaited.is_empty()) {
             return;
         }
         self.warned = now;
+        let mut waiting = Vec::new();
         for (id, pass) in &self.passes {
             let (done, length) = pass.elements_done();
             let ranks: Vec<u32> = pass.ranks_at_work().collect();
-            log::warn!(
-                "no progress for {} s: map {id} has {done} of {length} elements, ranks at work {ranks:?}",
-                silent.as_secs()
-            );
+            waiting.push(format!("map {id} has {done} of {length} elements, ranks at work {ranks:?}"));
         }
         for (graph, (awaited, ranks)) in &self.awaited {
-            log::warn!(
-                "no progress for {} s: graph {graph} on ranks {ranks:?} owes {awaited} results",
-                silent.as_secs()
-            );
+            waiting.push(format!("graph {graph} on ranks {ranks:?} owes {awaited} results"));
         }
+        let text = format!("no progress for {} s: {}", silent.as_secs(), waiting.join("; "));
+        client.push(ClientEvent::Silence(text));
     }
 }

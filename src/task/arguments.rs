@@ -13,6 +13,8 @@ pub struct Record {
     pub(crate) problem: Option<Error>,
     /// Where in `constants` the longest constant is.
     pub(crate) longest: std::ops::Range<usize>,
+    /// Whether one of the arguments is a stream.
+    pub(crate) has_stream: bool,
     client: Option<u64>,
 }
 

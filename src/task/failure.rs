@@ -69,23 +69,35 @@ impl fmt::Display for TaskError {
 impl std::error::Error for TaskError {}
 
 /// What went wrong inside a task, before anybody has added whose it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
     pub(crate) cause: Cause,
     pub(crate) message: String,
+    /// The rank and its host, if whoever reports the failure may be on another.
+    at: Option<(usize, String)>,
 }
 
 impl Failure {
+    fn new(cause: Cause, message: String) -> Self {
+        Failure { cause, message, at: None }
+    }
+
+    /// Notes that it happened on this rank.
+    pub(crate) fn here(mut self) -> Self {
+        self.at = super::whereabouts().map(|here| (here.rank, here.host));
+        self
+    }
+
     pub(crate) fn error(error: impl fmt::Display) -> Self {
-        Failure { cause: Cause::Error, message: error.to_string() }
+        Failure::new(Cause::Error, error.to_string())
     }
 
     pub(crate) fn panic(message: String) -> Self {
-        Failure { cause: Cause::Panic, message }
+        Failure::new(Cause::Panic, message)
     }
 
     pub(crate) fn cancelled() -> Self {
-        Failure { cause: Cause::Cancelled, message: String::new() }
+        Failure::new(Cause::Cancelled, String::new())
     }
 
     /// Adds which task it was and where it ran.
@@ -96,11 +108,12 @@ impl Failure {
         attempts: u32,
         context: &super::RankContext,
     ) -> TaskError {
+        let (rank, host) = self.at.unwrap_or_else(|| (context.rank, context.host.clone()));
         TaskError {
             label: label.to_owned(),
             index,
-            rank: context.rank,
-            host: context.host.clone(),
+            rank,
+            host,
             attempts,
             cause: self.cause,
             message: self.message,
@@ -110,12 +123,12 @@ impl Failure {
 
 impl From<WireError> for Failure {
     fn from(error: WireError) -> Self {
-        Failure { cause: Cause::Value, message: error.to_string() }
+        Failure::new(Cause::Value, error.to_string())
     }
 }
 
 impl From<FunctionError> for Failure {
     fn from(error: FunctionError) -> Self {
-        Failure { cause: Cause::Error, message: error.to_string() }
+        Failure::new(Cause::Error, error.to_string())
     }
 }

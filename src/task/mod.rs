@@ -24,5 +24,5 @@ pub(crate) use inputs::{Inputs, RankContext};
 pub(crate) use local::{Built, LocalSpec, Locals};
 pub(crate) use panics::{contain, contain_thread, install_hook};
 pub(crate) use value::{Erased, Outcome, Stored, erase};
-pub(crate) use whereabouts::settle;
 pub use whereabouts::{Whereabouts, whereabouts};
+pub(crate) use whereabouts::{settle, unsettle};

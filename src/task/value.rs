@@ -2,6 +2,7 @@
 
 use super::TaskError;
 use crate::wire::{self, Value, WireError};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{
     any::Any,
     sync::{Arc, OnceLock},
@@ -118,6 +119,24 @@ impl Stored {
                 Ok(())
             }
         }
+    }
+}
+
+/// Any value travels as its bytes; the first reader decodes them.
+impl Serialize for Stored {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Stored::Arrived(arrived) = self {
+            return wire::bytes::serialize(&arrived.bytes, serializer);
+        }
+        let mut out = Vec::new();
+        self.encode(&mut out).map_err(serde::ser::Error::custom)?;
+        wire::bytes::serialize(&out, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stored {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        wire::bytes::deserialize(deserializer).map(Stored::from_bytes)
     }
 }
 

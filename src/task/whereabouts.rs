@@ -45,6 +45,11 @@ pub fn whereabouts() -> Option<Whereabouts> {
     HERE.with_borrow(Clone::clone)
 }
 
+/// The calling thread runs no tasks any more.
+pub(crate) fn unsettle() {
+    HERE.set(None);
+}
+
 /// Tells the calling thread where it is.
 pub(crate) fn settle(context: &RankContext, thread: usize) {
     let here = Whereabouts { rank: context.rank, host: context.host.clone(), thread };

@@ -101,7 +101,7 @@ pub(super) fn threads(hellos: &[Hello]) -> Vec<usize> {
 }
 
 /// A warning if a host has more compute threads than cores.
-pub(super) fn oversubscription(hellos: &[Hello], threads: &[usize]) -> Option<String> {
+pub(crate) fn oversubscription(hellos: &[Hello], threads: &[usize]) -> Option<String> {
     let mut hosts: BTreeMap<&str, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
     for (hello, threads) in hellos.iter().zip(threads) {
         let (total, cores) = hosts.entry(&hello.host).or_default();

@@ -64,8 +64,6 @@ struct Sending {
 pub(crate) struct World {
     pub(crate) hellos: Vec<Hello>,
     pub(crate) threads: Vec<usize>,
-    /// What rank 0 should warn of.
-    pub(crate) warning: Option<String>,
 }
 
 /// The name and version of the MPI library that the program is linked with.
@@ -116,8 +114,7 @@ impl MpiTransport {
         transport.watch = Watch::new(rank as usize, &hellos);
         transport.heartbeat = Heartbeat::new(rank as usize, &hellos, patience);
         let threads = hello::threads(&hellos);
-        let warning = hello::oversubscription(&hellos, &threads);
-        Ok((transport, World { hellos, threads, warning }))
+        Ok((transport, World { hellos, threads }))
     }
 
     /// What every rank has to say, on every rank. Collective.
@@ -290,7 +287,7 @@ impl Transport for MpiTransport {
     }
 
     fn abort(&mut self, code: i32) -> ! {
-        self.communicator.abort(code)
+        abort(&self.communicator, code)
     }
 }
 
@@ -298,7 +295,7 @@ impl Drop for MpiTransport {
     /// A thread that panics would leave the other ranks waiting in MPI's own end.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.communicator.abort(101);
+            abort(&self.communicator, 101);
         }
     }
 }
@@ -307,6 +304,18 @@ impl std::fmt::Debug for MpiTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "MpiTransport(rank {} of {})", self.rank, self.size)
     }
+}
+
+/// Ends the job. Some launchers leave the caller waiting in `MPI_Abort` for ranks that are no more: it must
+/// end all the same.
+fn abort(communicator: &SimpleCommunicator, code: i32) -> ! {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    std::thread::spawn(move || {
+        std::thread::sleep(PATIENCE);
+        // SAFETY: it ends the process without running anything of it.
+        unsafe { libc::_exit(code) }
+    });
+    communicator.abort(code)
 }
 
 /// Why the ranks cannot work together.

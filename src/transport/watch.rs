@@ -5,7 +5,10 @@
 //! of life, in a ring as well; silence is no proof, so it must last.
 
 use super::Hello;
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -27,7 +30,7 @@ impl Watch {
         let size = hellos.len();
         let rank = (1..size).map(|k| (me + k) % size).find(|&rank| visible(&hellos[rank]))?;
         let pid = hellos[rank].pid;
-        let (state, started) = process(pid)?;
+        let (state, started) = process(pid).ok()?;
         (!is_dead(state)).then(|| Watch {
             rank,
             host: hellos[rank].host.clone(),
@@ -44,9 +47,14 @@ impl Watch {
             return None;
         }
         self.next = now + INTERVAL;
-        match process(self.pid) {
-            Some((state, started)) if started == self.started && !is_dead(state) => None,
-            _ => Some(format!(
+        let alive = match process(self.pid) {
+            Ok((state, started)) => started == self.started && !is_dead(state),
+            // It cannot be seen now, which proves nothing: this process may be out of file descriptors.
+            Err(error) => error.kind() != ErrorKind::NotFound,
+        };
+        match alive {
+            true => None,
+            false => Some(format!(
                 "rank {} (process {} on host {}) died; ending the job",
                 self.rank, self.pid, self.host
             )),
@@ -130,11 +138,16 @@ fn is_dead(state: char) -> bool {
 }
 
 /// The state of a process and when it was started.
-fn process(pid: u32) -> Option<(char, String)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+fn process(pid: u32) -> std::io::Result<(char, String)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name in parentheses may contain anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
-    Some((fields.next()?.chars().next()?, fields.nth(18)?.to_owned()))
+    let mut fields = stat.rsplit(')').next().unwrap_or_default().split_ascii_whitespace();
+    let state = fields.next().and_then(|state| state.chars().next());
+    let started = fields.nth(18);
+    state
+        .zip(started)
+        .map(|(state, started)| (state, started.to_owned()))
+        .ok_or(ErrorKind::InvalidData.into())
 }
 
 #[cfg(test)]

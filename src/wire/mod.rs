@@ -2,8 +2,9 @@
 //!
 //! Everything that leaves a rank passes through [`encode`] and [`decode`]; the format is an internal
 //! matter of one job, in which all ranks run the same executable on the same kind of machine, so it
-//! carries no version and uses the native byte order.
+//! carries no version.
 
+pub(crate) mod bytes;
 mod codec;
 mod raw;
 

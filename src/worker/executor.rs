@@ -44,6 +44,8 @@ struct Shared {
 
 /// A job that runs longer than this may well be using rayon: idle threads look for pieces of it.
 const HELP_AFTER: Duration = Duration::from_millis(2);
+/// Tasks have as much stack as a main thread, and more.
+const STACK: usize = 16 << 20;
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
 const LONGEST_NAP: Duration = Duration::from_millis(1);
 
@@ -59,6 +61,11 @@ impl Executor {
         let settler = Arc::clone(context);
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
+            .stack_size(STACK)
+            .panic_handler(|_| {
+                eprintln!("serried: a compute thread panicked outside of any task; this is a bug of serried");
+                std::process::abort();
+            })
             .thread_name(move |thread| format!("serried-{rank}-{thread}"))
             .start_handler(move |thread| {
                 contain_thread();
@@ -76,8 +83,8 @@ impl Executor {
         Ok(Executor { queue, threads, pending: 0, busy_since: None, shared, _pool: pool })
     }
 
-    /// Whether another job would find a thread soon: one more than the threads may wait, so that no thread
-    /// has to.
+    /// Whether another job would find a thread soon: as many as the threads may wait, so that no thread has
+    /// to.
     pub(crate) fn wants_more(&self) -> bool {
         self.pending < 2 * self.threads
     }

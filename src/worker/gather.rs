@@ -1,10 +1,11 @@
 //! The home of a sink: what the ranks have gathered comes together here.
 
-use super::{
-    pass::{Part, TaskErrorMaker, keep_needed},
-    program::BuiltProgram,
+use super::pass::{Part, keep_needed};
+use crate::graph::SinkSpec;
+use crate::task::{
+    Failure, Outcome, Stored, TaskError, contain,
+    pipeline::{Accumulator, Geometry, Sink},
 };
-use crate::task::{Outcome, Stored, TaskError, pipeline::Accumulator};
 use std::sync::Arc;
 
 /// A sink's result in the making.
@@ -25,19 +26,12 @@ impl Assembly {
     }
 
     /// Takes what this rank itself has gathered.
-    pub(super) fn take(&mut self, part: Part, label: &str, error: &TaskErrorMaker<'_>) {
+    pub(super) fn take(&mut self, part: Part) {
         self.covered += part.covered;
         self.failures.extend(part.failures);
-        let Some(accumulator) = part.accumulator else {
-            return;
-        };
-        match &mut self.accumulator {
-            None => self.accumulator = Some(accumulator),
-            Some(all) => {
-                if let Err(failure) = all.merge(accumulator) {
-                    self.failures.push(error(failure, label));
-                }
-            }
+        match (&mut self.accumulator, part.accumulator) {
+            (Some(all), Some(accumulator)) => all.merge(accumulator),
+            (none, accumulator) => *none = none.take().or(accumulator),
         }
     }
 
@@ -47,44 +41,45 @@ impl Assembly {
         self.early.push((bytes, covered));
     }
 
-    /// Merges what has come and, if nothing is missing, ends.
+    /// Merges what has come and, if nothing is missing, ends. `error` makes an error of this rank.
     pub(super) fn try_finish(
         &mut self,
-        sink: usize,
-        label: &str,
-        program: &BuiltProgram,
-        error: &TaskErrorMaker<'_>,
+        spec: &SinkSpec,
+        sink: &BuiltOperator,
+        error: impl Fn(Failure) -> TaskError,
     ) -> Option<Outcome> {
-        let program = match program {
-            Ok(program) => program,
-            Err(failed) => {
-                self.covered += self.early.drain(..).map(|(_, covered)| covered).sum::<u64>();
-                return (self.total == Some(self.covered)).then(|| Err(Arc::new(failed.clone())));
-            }
+        let early = std::mem::take(&mut self.early);
+        self.covered += early.iter().map(|(_, covered)| covered).sum::<u64>();
+        let over = self.total == Some(self.covered);
+        let (sink, geometry) = match sink {
+            Ok(built) => built,
+            Err(failed) => return over.then(|| Err(Arc::new(failed.clone()))),
         };
-        let kind = &program.sinks[sink];
-        let accumulator = self.accumulator.get_or_insert_with(|| kind.accumulator(program.geometry));
-        for (bytes, covered) in self.early.drain(..) {
-            self.covered += covered;
-            if bytes.is_empty() {
-                continue;
-            }
-            if let Err(failure) = accumulator.merge_bytes(&bytes) {
-                self.failures.push(error(failure, label));
-            }
+        let merged = contain(|| {
+            let all = self.accumulator.get_or_insert_with(|| sink.accumulator(*geometry));
+            early
+                .iter()
+                .filter(|(bytes, _)| !bytes.is_empty())
+                .try_for_each(|(bytes, _)| all.merge_bytes(bytes))
+        });
+        if let Ok(Err(failure)) | Err(failure) = merged {
+            self.failures.push(error(failure));
         }
-        if self.total != Some(self.covered) {
+        if !over {
             return None;
         }
-        keep_needed(&mut self.failures, kind.takes_failures());
+        keep_needed(&mut self.failures, spec.takes_failures);
         let mut failures = std::mem::take(&mut self.failures);
-        if !kind.takes_failures()
-            && let Some(failed) = failures.pop()
-        {
-            return Some(Err(Arc::new(failed)));
+        // A failure that belongs to no element cannot be part of a result.
+        let fatal = failures.iter().position(|error| !spec.takes_failures || error.index.is_none());
+        if let Some(fatal) = fatal {
+            return Some(Err(Arc::new(failures.swap_remove(fatal))));
         }
         let accumulator = self.accumulator.take()?;
-        let result = crate::task::contain(|| accumulator.finish(failures)).and_then(|r| r);
-        Some(result.map(Stored::Made).map_err(|failure| Arc::new(error(failure, label))))
+        let result = contain(|| accumulator.finish(failures)).and_then(|result| result);
+        Some(result.map(Stored::Made).map_err(|failure| Arc::new(error(failure))))
     }
 }
+
+/// A sink and the shape of what it gathers, or why there is none.
+pub(super) type BuiltOperator = Result<(Arc<dyn Sink>, Geometry), TaskError>;

@@ -1,5 +1,6 @@
 //! A rank's part of a graph in progress: what is ready, what has been made, and who still reads it.
 
+use super::state::Timing;
 use crate::graph::{CallResult, Import, Output, Part, TaskFunction};
 use crate::task::{Function, FunctionError, Outcome, PassId, Place, Slot, Stored};
 use std::{collections::BTreeMap, sync::Arc};
@@ -22,8 +23,8 @@ enum Stage {
 pub(super) struct Graph {
     pub(super) part: Arc<Part>,
     pub(super) calls: Vec<Function<CallResult>>,
-    /// Mean time of a call of each function, once it has run.
-    pub(super) nanos: Vec<Option<f64>>,
+    /// How long each function takes, once it has run.
+    pub(super) timings: Vec<Option<Timing>>,
     stages: Vec<Stage>,
     /// Inputs of each task that are not there yet.
     missing: Vec<u32>,
@@ -43,10 +44,10 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    /// `nanos` tells the mean time of a call of each function that has run on this rank.
+    /// `timing` tells how long each function takes that has run on this rank.
     pub(super) fn new(
         part: Part,
-        nanos: impl Fn(&TaskFunction) -> Option<f64>,
+        timing: impl Fn(&TaskFunction) -> Option<Timing>,
     ) -> Result<Self, FunctionError> {
         let slots = part.slots();
         let tasks = part.tasks.len();
@@ -91,7 +92,7 @@ impl Graph {
             stages[slot.index()] = Stage::Ready;
         }
         Ok(Graph {
-            nanos: part.functions.iter().map(nanos).collect(),
+            timings: part.functions.iter().map(timing).collect(),
             calls,
             stages,
             missing,
@@ -157,9 +158,10 @@ impl Graph {
         self.stages[slot.index()] == Stage::Done
     }
 
-    /// Whether the task was given out or is done.
+    /// Whether the task was given out or is done, or the slot is no task, which nobody can keep from coming.
     pub(super) fn has_begun(&self, slot: Slot) -> bool {
-        matches!(self.stages[slot.index()], Stage::Running | Stage::Done)
+        slot.index() >= self.part.tasks.len()
+            || matches!(self.stages[slot.index()], Stage::Running | Stage::Done)
     }
 
     /// Whether anybody on this or another rank, or the client, will read the value.
@@ -169,7 +171,7 @@ impl Graph {
         self.readers[slot.index()] > 0
             || listed(self.part.exports.get(first))
             || self.forwards.contains_key(&slot)
-            || self.part.outputs.iter().any(|(of, output)| *of == slot && matches!(output, Output::Result(_)))
+            || self.part.outputs_of(slot).any(|output| matches!(output, Output::Result(_)))
     }
 
     /// Reads a value once, counted.

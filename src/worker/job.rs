@@ -1,6 +1,6 @@
 //! Jobs: what a compute thread is given, complete with everything it needs.
 
-use super::program::{Gatherings, Program};
+use super::program::{Gatherings, Program, all_failed};
 use crate::graph::{CallResult, Part};
 use crate::task::{
     Failure, Function, GraphId, Inputs, PassId, RankContext, Slot, Stored, TaskError, contain,
@@ -64,7 +64,10 @@ impl Job {
                 Finished::Tasks { graph, function, outcomes, nanos: nanos() }
             }
             Job::Elements(job) => {
-                let gathered = job.program.run(job.range.clone(), job.data.as_ref(), context);
+                let run = || job.program.run(job.range.clone(), job.data.as_ref(), context);
+                let gathered = contain(run).unwrap_or_else(|failure| {
+                    all_failed(&failure, job.program.label(), job.range.clone(), context)
+                });
                 Finished::Elements { pass: job.pass, range: job.range, gathered, nanos: nanos() }
             }
         }

@@ -5,7 +5,7 @@ use super::{
     program::{BuiltProgram, Gatherings},
 };
 use crate::graph::PassSpec;
-use crate::scheduler::Progress;
+use crate::scheduler::{Progress, join_ranges};
 use crate::task::{
     TaskError,
     pipeline::{Accumulator, GrantData},
@@ -106,13 +106,7 @@ impl RankPass {
     }
 
     /// Takes the result of a job.
-    pub(super) fn finished(
-        &mut self,
-        range: Range<u64>,
-        gathered: Gatherings,
-        nanos: u64,
-        rank: &TaskErrorMaker<'_>,
-    ) {
+    pub(super) fn finished(&mut self, range: Range<u64>, gathered: Gatherings, nanos: u64) {
         self.running -= 1;
         let count = range.end - range.start;
         let each = nanos as f64 / count.max(1) as f64;
@@ -122,23 +116,19 @@ impl RankPass {
         let Some(Ok(program)) = &self.program else {
             return;
         };
-        let program = Arc::clone(program);
         let failed = gathered.failures.iter().filter_map(|(_, error)| error.index).min();
         self.report.failed = self.report.failed.into_iter().chain(failed).min();
-        for (sink, accumulator) in gathered.accumulators.into_iter().enumerate() {
-            let part = &mut self.gathered[sink];
+        for (sink, part) in self.gathered.iter_mut().enumerate() {
             part.covered += count;
             let lineage = &program.lineage[sink];
             let failures = gathered.failures.iter().filter(|(by, _)| lineage.contains(by));
             part.failures.extend(failures.map(|(_, error)| error.clone()));
             keep_needed(&mut part.failures, program.sinks[sink].takes_failures());
+        }
+        for (part, accumulator) in self.gathered.iter_mut().zip(gathered.accumulators) {
             match &mut part.accumulator {
                 None => part.accumulator = Some(accumulator),
-                Some(all) => {
-                    if let Err(failure) = all.merge(accumulator) {
-                        part.failures.push(rank(failure, &self.spec.sinks[sink].label));
-                    }
-                }
+                Some(all) => all.merge(accumulator),
             }
         }
     }
@@ -149,9 +139,12 @@ impl RankPass {
             return;
         };
         for (range, _) in self.queue.drain(..) {
-            for part in &mut self.gathered {
+            for (part, sink) in self.gathered.iter_mut().zip(&self.spec.sinks) {
                 part.covered += range.end - range.start;
-                if part.failures.is_empty() {
+                if sink.takes_failures {
+                    let of_element = |index| TaskError { index: Some(index), ..error.clone() };
+                    part.failures.extend(range.clone().map(of_element));
+                } else if part.failures.is_empty() {
                     part.failures.push(error.clone());
                 }
             }
@@ -195,24 +188,10 @@ impl RankPass {
     }
 }
 
-/// Makes an error of this rank from a failure and a label.
-pub(super) type TaskErrorMaker<'a> = dyn Fn(crate::task::Failure, &str) -> TaskError + 'a;
-
 /// Unless all failures are wanted, only the first in the order of the source is.
 pub(super) fn keep_needed(failures: &mut Vec<TaskError>, all: bool) {
     if !all && failures.len() > 1 {
         failures.sort_by_key(|error| error.index);
         failures.truncate(1);
     }
-}
-
-fn join_ranges(ranges: &mut Vec<Range<u64>>) {
-    ranges.sort_by_key(|range| range.start);
-    ranges.dedup_by(|next, before| {
-        let adjacent = before.end == next.start;
-        if adjacent {
-            before.end = next.end;
-        }
-        adjacent
-    });
 }

@@ -3,8 +3,9 @@
 use crate::graph::{Branch, PassSpec};
 use crate::task::{
     Failure, Inputs, RankContext, Stored, TaskError, contain,
-    pipeline::{Accumulator, Block, Geometry, GrantData, Sink, Source, Stage, Work},
+    pipeline::{Accumulator, Block, Geometry, GrantData, SOURCE, Sink, Source, Stage, StageHeader, Work},
 };
+use crate::wire;
 use std::{ops::Range, sync::Arc};
 
 /// Elements of a block, unless a leaf is longer.
@@ -20,6 +21,10 @@ pub(crate) struct Program {
     /// The stages above each sink, and the sink itself: a failure of one of them is a failure of the sink.
     pub(super) lineage: Vec<Vec<u32>>,
     pub(super) geometry: Geometry,
+    /// Elements of a block.
+    block: u64,
+    /// The label under which failures between the operators are reported.
+    label: String,
 }
 
 /// A program, or why there is none.
@@ -57,7 +62,14 @@ impl Program {
         }
         let (readers, lineage) = wiring(spec);
         let geometry = Geometry { length: spec.length, leaf: spec.leaf };
-        Ok(Program { source, stages, sinks, readers, lineage, geometry })
+        // Whoever says how many elements to run at a time may have large ones.
+        let leaves = if spec.batch.is_some() { 1 } else { (BLOCK / spec.leaf).max(1) };
+        let block = spec.leaf * leaves;
+        Ok(Program { source, stages, sinks, readers, lineage, geometry, block, label: label(spec) })
+    }
+
+    pub(super) fn label(&self) -> &str {
+        &self.label
     }
 
     /// Sweeps over a range in blocks of whole leaves that stay in the cache.
@@ -69,14 +81,21 @@ impl Program {
     ) -> Gatherings {
         let mut accumulators: Vec<_> =
             self.sinks.iter().map(|sink| sink.accumulator(self.geometry)).collect();
-        let mut work = Work { context, operator: 0, failures: Vec::new() };
-        let block = self.geometry.leaf * (BLOCK / self.geometry.leaf).max(1);
+        let mut work = Work { context, operator: SOURCE, failures: Vec::new() };
+        let block = self.block;
         let mut start = range.start;
         while start < range.end {
             let end = range.end.min(start + block);
-            match contain(|| self.source.produce(start..end, data, &mut work)).and_then(|r| r) {
-                Ok(block) => self.feed(0, block, &mut accumulators, &mut work),
-                Err(failure) => work.fail(failure, "source", start, 1),
+            work.operator = SOURCE;
+            let fed = contain(|| {
+                let block = self.source.produce(start..end, data, &mut work)?;
+                self.feed(0, block, &mut accumulators, &mut work);
+                Ok(())
+            });
+            if let Ok(Err(failure)) | Err(failure) = fed {
+                // The source, or a clone or a drop of the user's elements between operators.
+                work.operator = SOURCE;
+                (start..end).for_each(|index| work.fail(failure.clone(), &self.label, index, 1));
             }
             start = end;
         }
@@ -122,6 +141,26 @@ impl Program {
     }
 }
 
+/// What a pass is called: the label of its first stage, else of its first sink.
+pub(super) fn label(spec: &PassSpec) -> String {
+    let header =
+        spec.stages.first().and_then(|stage| wire::decode_from::<StageHeader>(&mut &*stage.constants).ok());
+    let sink = || spec.sinks.first().map(|sink| sink.label.clone()).unwrap_or_default();
+    header.map_or_else(sink, |header| header.label)
+}
+
+/// A job that could not be run to its end: all of its elements failed.
+pub(super) fn all_failed(
+    failure: &Failure,
+    spec_label: &str,
+    range: Range<u64>,
+    context: &RankContext,
+) -> Gatherings {
+    let mut work = Work { context, operator: SOURCE, failures: Vec::new() };
+    range.for_each(|index| work.fail(failure.clone(), spec_label, index, 1));
+    Gatherings { accumulators: Vec::new(), failures: work.failures }
+}
+
 /// Who reads from the source and each stage, and the lineage of each sink.
 fn wiring(spec: &PassSpec) -> (Vec<Vec<u32>>, Vec<Vec<u32>>) {
     let stages = spec.stages.len();
@@ -136,7 +175,7 @@ fn wiring(spec: &PassSpec) -> (Vec<Vec<u32>>, Vec<Vec<u32>>) {
     let mut lineages = Vec::with_capacity(spec.sinks.len());
     for (number, sink) in (stages as u32..).zip(&spec.sinks) {
         readers[branch(sink.from)].push(number);
-        let mut lineage = vec![number];
+        let mut lineage = vec![SOURCE, number];
         let mut from = sink.from;
         while let Branch::Stage(stage) = from {
             lineage.push(stage);

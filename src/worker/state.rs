@@ -5,11 +5,11 @@ use super::{
     graph::Graph,
     job::{Finished, Job, TasksJob},
     pass::RankPass,
-    program::{BuiltProgram, Program},
+    program::{self, BuiltProgram, Program},
 };
 use crate::graph::{Output, Part, PassSpec, SinkSpec, TaskFunction};
 use crate::scheduler::{Gathered, Outbox, ToScheduler, ToWorker};
-use crate::task::{Failure, GraphId, Outcome, PassId, Place, RankContext, Slot, Stored, TaskError};
+use crate::task::{Failure, GraphId, Outcome, PassId, Place, RankContext, Slot, Stored, TaskError, contain};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -21,14 +21,36 @@ const JOB_NANOS: f64 = 100_000.0;
 /// No job has more tasks than this, however short they seem.
 const JOB_TASKS: usize = 4096;
 
+/// How long the calls of a function take, in nanoseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Timing {
+    mean: f64,
+    /// A call, or the calls of a job on the average, took this long once.
+    longest: f64,
+}
+
+impl Timing {
+    fn add(&mut self, nanos: f64) {
+        self.mean = if self.longest == 0.0 { nanos } else { 0.7 * self.mean + 0.3 * nanos };
+        self.longest = self.longest.max(nanos);
+    }
+
+    /// How long a job of so many calls will take, unless the function has surprised before: then nobody
+    /// knows.
+    fn estimate(self, calls: usize) -> Option<f64> {
+        const SURPRISE: f64 = 1_000_000.0;
+        (self.longest < SURPRISE).then_some(self.mean * calls as f64)
+    }
+}
+
 /// The worker of a rank.
 #[derive(Debug)]
 pub(crate) struct Worker {
     context: Arc<RankContext>,
     threads: usize,
     graphs: BTreeMap<GraphId, Graph>,
-    /// Mean time of a call of each function that has run here.
-    nanos: HashMap<(i64, i64), f64>,
+    /// How long each function that has run here takes.
+    timings: HashMap<(i64, i64), Timing>,
     /// Values that came before the part that imports them.
     early_values: BTreeMap<GraphId, Vec<(Slot, Outcome)>>,
     ready: BTreeSet<GraphId>,
@@ -48,7 +70,7 @@ impl Worker {
             context,
             threads: threads.max(1),
             graphs: BTreeMap::new(),
-            nanos: HashMap::new(),
+            timings: HashMap::new(),
             early_values: BTreeMap::new(),
             ready: BTreeSet::new(),
             passes: BTreeMap::new(),
@@ -77,7 +99,7 @@ impl Worker {
                     self.release(place, out);
                 }
             }
-            ToWorker::Cancel { place, token } => self.cancel(place, token, out),
+            ToWorker::Cancel { place, ticket } => self.cancel(place, ticket, out),
             ToWorker::Pass(spec) => {
                 self.passes.insert(spec.pass, RankPass::new(Arc::clone(&spec)));
                 for (sink, _) in self.sinks_here(&spec) {
@@ -135,22 +157,18 @@ impl Worker {
             Finished::Tasks { graph, function, outcomes, nanos } => {
                 if let Some(state) = self.graphs.get_mut(&graph) {
                     let each = nanos as f64 / outcomes.len().max(1) as f64;
-                    let mean = &mut state.nanos[function as usize];
-                    let updated = mean.map_or(each, |mean| 0.7 * mean + 0.3 * each);
-                    *mean = Some(updated);
+                    let timing = state.timings[function as usize].get_or_insert_default();
+                    timing.add(each);
                     let call = state.part.functions[function as usize].call;
-                    self.nanos.insert(call.identity(), updated);
+                    self.timings.insert(call.identity(), *timing);
                 }
                 for (slot, outcome) in outcomes {
                     self.complete(Place { graph, slot }, outcome.map_err(Arc::new), out);
                 }
             }
             Finished::Elements { pass, range, gathered, nanos } => {
-                let context = Arc::clone(&self.context);
                 if let Some(state) = self.passes.get_mut(&pass) {
-                    state.finished(range, gathered, nanos, &|failure, label| {
-                        failure.of(label, None, 1, &context)
-                    });
+                    state.finished(range, gathered, nanos);
                 }
                 self.flush(now, pass, out);
             }
@@ -181,7 +199,8 @@ impl Worker {
         let threads = self.threads;
         let graph = self.graphs.get_mut(&id)?;
         let function = graph.next_function()?;
-        let each = graph.nanos[function as usize];
+        let timing = graph.timings[function as usize];
+        let each = timing.map(|timing| timing.mean);
         // A function that has never run goes alone; short ones go together, but not all to one thread.
         let count = each.map_or(1, |nanos| {
             let in_time = (JOB_NANOS / nanos.max(1.0)) as usize;
@@ -196,7 +215,7 @@ impl Worker {
             part: Arc::clone(&graph.part),
             function,
             call: graph.calls[function as usize],
-            estimate_nanos: each.map(|nanos| nanos * tasks.len() as f64),
+            estimate_nanos: timing.and_then(|timing| timing.estimate(tasks.len())),
             tasks,
         })
     }
@@ -206,7 +225,7 @@ impl Worker {
         for (pass, slots) in &part.passes {
             self.pass_inputs.insert(*pass, (id, slots.clone()));
         }
-        let known = |function: &TaskFunction| self.nanos.get(&function.call.identity()).copied();
+        let known = |function: &TaskFunction| self.timings.get(&function.call.identity()).copied();
         let graph = Graph::new(part, known).expect("the executables were compared at start");
         let imports = graph.imports_here();
         if graph.has_ready() {
@@ -269,16 +288,14 @@ impl Worker {
     /// Tells rank 0 what the client wants to know.
     fn report(&self, part: &Part, slot: Slot, outcome: &Outcome, out: &mut Outbox) {
         let graph = part.graph;
-        let first = part.outputs.partition_point(|(reported, _)| *reported < slot);
-        let outputs = part.outputs[first..].iter().take_while(|(reported, _)| *reported == slot);
-        for (_, output) in outputs {
-            out.tell_scheduler(match *output {
+        for output in part.outputs_of(slot) {
+            out.tell_scheduler(match output {
                 Output::Result(token) => {
                     let here = self.context.rank == 0;
                     let outcome = if here { outcome.clone() } else { self.travelling(part, slot, outcome) };
                     ToScheduler::Result { graph, token, outcome }
                 }
-                Output::Keep(token) => {
+                Output::Keep(token) | Output::Notify(token) => {
                     ToScheduler::Done { graph, token, error: outcome.as_ref().err().cloned() }
                 }
                 Output::Hold => continue,
@@ -293,12 +310,13 @@ impl Worker {
             other => return other.clone(),
         };
         let mut bytes = Vec::new();
-        match stored.encode(&mut bytes) {
+        let encoded = contain(|| stored.encode(&mut bytes));
+        match encoded.and_then(|encoded| encoded.map_err(Failure::from)) {
             Ok(()) => Ok(Stored::from_bytes(bytes)),
-            Err(error) => {
+            Err(failure) => {
                 let function = part.tasks.get(slot.index()).map(|task| task.0 as usize);
                 let label = function.map_or("value", |function| &*part.functions[function].label);
-                Err(Arc::new(self.error(error.into(), label)))
+                Err(Arc::new(self.error(failure, label)))
             }
         }
     }
@@ -311,7 +329,7 @@ impl Worker {
     fn release(&mut self, place: Place, out: &mut Outbox) {
         let Some(graph) = self.graphs.get_mut(&place.graph) else { return };
         graph.read(place.slot);
-        if graph.is_wanted(place.slot) || graph.has_begun(place.slot) {
+        if graph.has_begun(place.slot) || graph.is_wanted(place.slot) {
             self.drop_if_over(place.graph);
         } else {
             self.give_up(place, out);
@@ -328,7 +346,7 @@ impl Worker {
         self.complete(place, Err(Arc::new(error)), out);
     }
 
-    fn cancel(&mut self, place: Place, token: u32, out: &mut Outbox) {
+    fn cancel(&mut self, place: Place, ticket: (GraphId, u32), out: &mut Outbox) {
         let Some(graph) = self.graphs.get_mut(&place.graph) else {
             return;
         };
@@ -336,7 +354,7 @@ impl Worker {
         if cancelled {
             self.give_up(place, out);
         }
-        out.tell_scheduler(ToScheduler::Cancelled { graph: place.graph, token, cancelled });
+        out.tell_scheduler(ToScheduler::Cancelled { ticket, cancelled });
     }
 
     fn drop_if_over(&mut self, id: GraphId) {
@@ -366,10 +384,10 @@ impl Worker {
         let values: Result<Vec<Stored>, _> = values.into_iter().collect();
         let program = match values {
             Err(error) => Err(TaskError::clone(&error)),
-            Ok(values) => crate::task::contain(|| Program::build(&spec, values, &self.context))
+            Ok(values) => contain(|| Program::build(&spec, values, &self.context))
                 .and_then(|program| program)
                 .map(Arc::new)
-                .map_err(|failure| self.error(failure, "values shared by a map")),
+                .map_err(|failure| self.error(failure, &program::label(&spec))),
         };
         if let Some(pass) = self.passes.get_mut(&id) {
             pass.ready(program);
@@ -394,19 +412,18 @@ impl Worker {
             }
         }
         out.scheduler.extend(report.map(ToScheduler::Progress));
-        let context = Arc::clone(&self.context);
-        let error = move |failure: Failure, label: &str| failure.of(label, None, 1, &context);
         for (sink, mut part) in gathered {
             let home = spec.sinks[sink].home;
             if home as usize == self.context.rank {
                 let assembly = self.assemblies.entry((id, sink as u32)).or_default();
-                assembly.take(part, &spec.sinks[sink].label, &error);
+                assembly.take(part);
                 continue;
             }
             let mut bytes = Vec::new();
-            let encoded = part.accumulator.map_or(Ok(()), |all| all.encode(&mut bytes));
-            if let Err(failed) = encoded {
-                part.failures.push(self.error(failed.into(), &spec.sinks[sink].label));
+            let encoded = contain(|| part.accumulator.map_or(Ok(()), |all| all.encode(&mut bytes)));
+            if let Err(failed) = encoded.and_then(|encoded| encoded.map_err(Failure::from)) {
+                bytes.clear();
+                part.failures.push(self.error(failed, &spec.sinks[sink].label));
             }
             let gathered = Gathered {
                 pass: id,
@@ -442,12 +459,15 @@ impl Worker {
         };
         let Some(program) = built else { return };
         let context = Arc::clone(&self.context);
-        let error = move |failure: Failure, label: &str| failure.of(label, None, 1, &context);
         for (number, sink) in self.sinks_here(&spec) {
             let Some(assembly) = self.assemblies.get_mut(&(id, number)) else {
                 continue;
             };
-            if let Some(outcome) = assembly.try_finish(number as usize, &sink.label, &program, &error) {
+            let operator = program.as_ref().map_err(Clone::clone);
+            let operator =
+                operator.map(|program| (Arc::clone(&program.sinks[number as usize]), program.geometry));
+            let error = |failure: Failure| failure.of(&sink.label, None, 1, &context);
+            if let Some(outcome) = assembly.try_finish(sink, &operator, error) {
                 self.assemblies.remove(&(id, number));
                 self.complete(sink.place, outcome, out);
             }

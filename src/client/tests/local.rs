@@ -211,6 +211,144 @@ fn a_function_outside_of_the_executable_is_refused() {
     .expect("it runs");
 }
 
+#[test]
+fn a_task_may_be_kept_cancelled_and_watched_through_several_futures() {
+    for (ranks, threads) in WORLDS {
+        run_on(ranks, threads, |client| {
+            let slow = |(ms,)| std::thread::sleep(std::time::Duration::from_millis(ms));
+            let gate = client.submit(slow, (30u64,));
+            let task = client.delayed(|((), x): ((), u64)| x + 1, (gate, 1));
+            let (one, two) = (task.clone().submit(), task.submit());
+            let first = client.as_completed(vec![one.clone()]);
+            drop(client.as_completed(vec![one.clone(), two.clone()]));
+            let mut second = client.as_completed(vec![two.clone()]);
+            let prevented = two.cancel();
+            assert_eq!(first.count(), 1);
+            assert!(second.next().is_some_and(|(_, future)| future.result().is_err() == prevented));
+            assert_eq!(one.result().ok(), (!prevented).then_some(2));
+            let map = client.map(|i| i, 0..100u64).reduce(|a, b| a + b).submit();
+            assert!(!map.cancel(), "a map is not cancelled");
+            assert_eq!(client.compute((&map, &map))?, (4950, 4950));
+            Ok(())
+        })
+        .expect("it runs");
+    }
+}
+
+#[test]
+fn threads_of_the_program_may_share_the_client() {
+    run_on(3, 1, |client| {
+        for round in 0..50u64 {
+            let x = client.delayed(|(x,)| x * 2, (round,));
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    let x = &x;
+                    scope.spawn(move || {
+                        let future = x.clone().submit();
+                        assert_eq!(x.compute().expect("it cannot fail"), 2 * round);
+                        assert_eq!(future.result().expect("it cannot fail"), 2 * round);
+                    });
+                }
+            });
+        }
+        Ok(())
+    })
+    .expect("it runs");
+}
+
+#[test]
+fn a_context_that_one_rank_cannot_build_fails_its_elements() {
+    run_on(3, 1, |client| {
+        let build = |(bad,): (usize,)| match crate::whereabouts().map(|here| here.rank) {
+            Some(rank) if rank == bad => Err(format!("no such file on rank {rank}")),
+            rank => Ok(rank),
+        };
+        let local = client.try_local(build, (1,))?;
+        let look = |i: u64, _: &(Arc<Option<usize>>,)| {
+            std::thread::sleep(std::time::Duration::from_micros(100));
+            i
+        };
+        let map = client.map_with(look, 0..200u64, (&local,));
+        let outcomes = map.outcomes().compute()?;
+        assert_eq!(outcomes.len(), 200);
+        for (i, outcome) in (0u64..).zip(outcomes) {
+            match outcome {
+                Ok(value) => assert_eq!(value, i),
+                Err(error) => {
+                    assert_eq!((error.index, error.rank), (Some(i), 1));
+                    assert!(error.message.contains("no such file"), "{error}");
+                }
+            }
+        }
+        Ok(())
+    })
+    .expect("it runs");
+}
+
+/// A value whose clones panic.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Unique(u64);
+
+impl Clone for Unique {
+    fn clone(&self) -> Self {
+        panic!("{} is unique", self.0)
+    }
+}
+
+#[test]
+fn panics_of_clones_are_failures_of_tasks() {
+    run_on(2, 1, |client| {
+        let map = client.map(Unique, 0..10u64);
+        let (a, b) = (map.map(|x| x.0).count(), map.collect());
+        let error = client.compute((&a, &b)).map(drop).expect_err("the elements are cloned");
+        assert!(error.to_string().contains("is unique"), "{error}");
+        let fold = client.map(|i| i, 0..10u64).fold(Unique(7), |_, x| Unique(x), |a, _| a);
+        let error = fold.compute().map(drop).expect_err("the start is cloned");
+        assert!(error.to_string().contains("7 is unique"), "{error}");
+        assert_eq!(client.map(|i| i, 0..10u64).count().compute()?, 10, "the rank is well");
+        Ok(())
+    })
+    .expect("it runs");
+}
+
+#[test]
+fn a_merge_that_fails_is_reported_alike_in_every_world() {
+    let mut messages = Vec::new();
+    for (ranks, threads) in WORLDS {
+        for batch in [1, 7, 64, u64::MAX] {
+            let error = run_on(ranks, threads, |client| {
+                let merge = |a: u64, b: u64| match a + b {
+                    sum if sum > 500 => panic!("{sum} is too much"),
+                    sum => sum,
+                };
+                client.map(|i| i, 0..100u64).batch(batch).reduce(merge).label("sum").compute()
+            });
+            let error = error.expect_err("some sum is too much");
+            let task = error.task().expect("it is a task's");
+            assert_eq!(task.label, "sum");
+            messages.push(task.message.clone());
+        }
+    }
+    assert!(messages[0].contains("while elements 32..48 were brought together"), "{}", messages[0]);
+    assert!(messages.iter().all(|message| *message == messages[0]), "{messages:?}");
+}
+
+#[test]
+fn what_a_map_cannot_do_is_an_error() {
+    run_on(1, 1, |client| {
+        let shared = client.map_with(|_: u64, (s,): &(Stream,)| s.clone().random(), 0..3, (client.stream(),));
+        assert!(matches!(shared.compute(), Err(Error::Usage(_))));
+        let retried = client.map(|i| i, 0..3u64).count().retries(2);
+        assert!(matches!(retried.compute(), Err(Error::Usage(_))));
+        let draw = |_: u64, mut rng: Stream| rng.random();
+        let kept = client.map_random(draw, 0..5u64).persist()?;
+        let others = kept.clone().key(&Key::new([3])?);
+        assert_ne!(kept.compute()?, others.compute()?, "another key, other draws");
+        Ok(())
+    })
+    .expect("it runs");
+}
+
 /// How often `ContextOfRank` was built, in all worlds of a test.
 static BUILT: AtomicU32 = AtomicU32::new(0);
 

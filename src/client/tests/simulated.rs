@@ -251,7 +251,7 @@ fn a_cancelled_task_fails_what_depends_on_it_and_leaves_nothing() {
         if shape.weather % 3 == 0 {
             simulation.settle();
         }
-        simulation.client().core.send(Event::Cancel { rank, place, token: 0 });
+        simulation.client().core.send(Event::Cancel { rank, place, ticket: (place.graph, 0) });
         let result = outcome(&mut simulation, &third);
         let cancelled =
             simulation.mailbox.look(|letters| letters.cancelled.values().any(|prevented| *prevented));
@@ -287,6 +287,37 @@ fn a_persisted_map_is_swept_where_it_stays() {
         let plus_one: Vec<u64> = expected.iter().map(|x| x + 1).collect();
         assert_eq!(outcome(&mut simulation, &list).expect("good"), plus_one);
         drop((map, persisted, done, sum, list));
+        simulation.check_empty();
+    }
+}
+
+#[test]
+fn values_that_are_kept_twice_are_forgotten_once_and_kept_maps_are_read_to_the_end() {
+    for shape in shapes(40) {
+        let mut simulation = Simulation::new(shape, 5);
+        let client = simulation.client();
+        let x = client.delayed(|(x,)| x + 1, (1u64,));
+        let (one, two) = (x.clone().submit(), x.clone().submit());
+        let shared = client.broadcast(7u64).expect("a number");
+        let again = shared.clone().submit();
+        let sum = client.delayed(|(a, b, c)| a + b + c, (one.clone(), two.clone(), again.clone()));
+        assert_eq!(outcome(&mut simulation, &sum).expect("good"), 11);
+        drop((x, one, two, shared, again, sum));
+        simulation.check_empty();
+
+        let client = simulation.client();
+        let map = client.map(|i| i + 1, 0..300u64);
+        let (persisted, done) = map.begin_persist().expect("it can be kept");
+        outcome(&mut simulation, &done).expect("nothing fails");
+        persisted.keep();
+        // The last handle on the map goes with the submission.
+        let sum = map.reduce(|a, b| a + b);
+        drop((map, persisted, done));
+        let sum = sum.submit();
+        simulation.settle();
+        let value = simulation.client().delayed(|(sum,)| sum, (sum.clone(),));
+        assert_eq!(outcome(&mut simulation, &value).expect("good"), 45_150);
+        drop((sum, value));
         simulation.check_empty();
     }
 }

@@ -219,10 +219,7 @@ pub(super) fn outcomes<T: wire::Value>(
         Err(error) => return handles.iter().map(|_| Err(error.clone())).collect(),
     };
     simulation.settle();
-    (0..nodes.len() as u32)
-        .map(|token| {
-            let letter = simulation.mailbox.look(|letters| letters.results.remove(&(graph, token)));
-            crate::client::delayed::take(letter.expect("the world is at rest: every result is there"))
-        })
-        .collect()
+    let results = simulation.mailbox.look(|letters| letters.take_results(graph));
+    let results = results.expect("the world is at rest: every result is there");
+    results.into_iter().map(crate::client::delayed::take).collect()
 }

@@ -20,11 +20,15 @@ pub(crate) use streams::{KeyFunction, KeyFunctionEntry, KeySpec};
 
 use super::{Erased, Failure, RankContext, Stored, TaskError};
 use crate::wire::WireError;
+use serde::{Deserialize, Serialize};
 use std::{any::Any, ops::Range, sync::Arc};
 
 pub(crate) type BuiltSource = Result<Arc<dyn Source>, Failure>;
 pub(crate) type BuiltStage = Result<Arc<dyn Stage>, Failure>;
 pub(crate) type BuiltSink = Result<Arc<dyn Sink>, Failure>;
+
+/// Stands for the source where operators are named by their numbers.
+pub(crate) const SOURCE: u32 = u32::MAX;
 
 /// What a compute thread has at hand while it works on elements, and the failures it has met.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl Work<'_> {
 }
 
 /// Elements of a grant that came with it: a vector and the index of its first element.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct GrantData {
     pub(crate) values: Stored,
     pub(crate) start: u64,
@@ -85,7 +89,7 @@ pub(crate) trait Sink: Consumer + Send + Sync {
 }
 
 /// The shape of the source and of the reduction tree over it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Geometry {
     pub(crate) length: u64,
     pub(crate) leaf: u64,
@@ -97,10 +101,10 @@ pub(crate) trait Accumulator: Any + Send {
     /// Takes the elements of whole leaves.
     fn push(&mut self, block: Block, work: &mut Work<'_>);
     /// Takes what an accumulator of the same sink has gathered.
-    fn merge(&mut self, other: Box<dyn Accumulator>) -> Result<(), Failure>;
+    fn merge(&mut self, other: Box<dyn Accumulator>);
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError>;
     fn merge_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure>;
-    /// The result; `failures` is empty unless the sink takes failures.
+    /// The result; `failures` is empty unless the sink takes failures, and then each has an index.
     fn finish(self: Box<Self>, failures: Vec<TaskError>) -> Result<Arc<dyn Erased>, Failure>;
 }
 

@@ -67,11 +67,10 @@ impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES>
         self.insert(block.typed());
     }
 
-    fn merge(&mut self, other: Box<dyn Accumulator>) -> Result<(), Failure> {
+    fn merge(&mut self, other: Box<dyn Accumulator>) {
         for (_, elements) in downcast::<Self>(other).pieces {
             self.insert(elements);
         }
-        Ok(())
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
@@ -103,7 +102,7 @@ impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES>
             return Ok(erase(all)?);
         }
         let mut by_index: BTreeMap<u64, Result<T, TaskError>> =
-            failures.into_iter().map(|error| (error.index.unwrap_or(0), Err(error))).collect();
+            failures.into_iter().filter_map(|error| Some((error.index?, Err(error)))).collect();
         for mut piece in self.pieces.into_values() {
             let values = std::mem::take(&mut piece.values);
             by_index.extend(values.into_iter().enumerate().map(|(k, v)| (piece.index(k), Ok(v))));
@@ -149,9 +148,7 @@ impl<T: Value + Clone> Accumulator for Kept<T> {
     fn push(&mut self, block: Block, work: &mut Work<'_>) {
         work.context.collections.keep::<T>(self.collection, block.typed());
     }
-    fn merge(&mut self, _: Box<dyn Accumulator>) -> Result<(), Failure> {
-        Ok(())
-    }
+    fn merge(&mut self, _: Box<dyn Accumulator>) {}
     fn encode(&self, _: &mut Vec<u8>) -> Result<(), WireError> {
         Ok(())
     }
@@ -167,14 +164,13 @@ impl<T: Value + Clone> Accumulator for Kept<T> {
 pub(crate) struct Reduce<T>(PhantomData<T>);
 
 struct ReduceSink<T> {
-    label: Arc<str>,
     merge: fn(T, T) -> T,
 }
 
 impl<T: Value + Clone> Build<fn(T, T) -> T> for Reduce<T> {
     type Output = BuiltSink;
-    fn build(merge: fn(T, T) -> T, inputs: &mut Inputs<'_>) -> BuiltSink {
-        Ok(Arc::new(ReduceSink { label: inputs.constant()?, merge }))
+    fn build(merge: fn(T, T) -> T, _: &mut Inputs<'_>) -> BuiltSink {
+        Ok(Arc::new(ReduceSink { merge }))
     }
 }
 
@@ -188,7 +184,7 @@ impl<T: Value + Clone> Sink for ReduceSink<T> {
     fn accumulator(&self, geometry: Geometry) -> Box<dyn Accumulator> {
         let merge = self.merge;
         let leaf = move |values: LeafValues<'_, T>| values.reduce(merge);
-        Box::new(Partial::new(geometry, Arc::clone(&self.label), leaf, merge, |root: Option<T>| {
+        Box::new(Partial::new(geometry, leaf, merge, |root: Option<T>| {
             root.ok_or_else(|| Failure::error("there is no element to reduce"))
         }))
     }
@@ -198,7 +194,6 @@ impl<T: Value + Clone> Sink for ReduceSink<T> {
 pub(crate) struct Fold<T, A>(PhantomData<(T, A)>);
 
 struct FoldSink<T, A> {
-    label: Arc<str>,
     start: A,
     fold: fn(A, T) -> A,
     merge: fn(A, A) -> A,
@@ -208,11 +203,10 @@ struct FoldSink<T, A> {
 impl<T: Value + Clone, A: Value + Clone> Build<fn(A, T) -> A> for Fold<T, A> {
     type Output = BuiltSink;
     fn build(fold: fn(A, T) -> A, inputs: &mut Inputs<'_>) -> BuiltSink {
-        let label = inputs.constant()?;
         let merge: crate::task::FnRef<MergeFunction<A>> = inputs.constant()?;
         let merge = merge.resolve()?.call(inputs).0;
         let start = inputs.constant()?;
-        Ok(Arc::new(FoldSink { label, start, fold, merge }))
+        Ok(Arc::new(FoldSink { start, fold, merge }))
     }
 }
 
@@ -243,7 +237,7 @@ impl<T: Value + Clone, A: Value + Clone> Sink for FoldSink<T, A> {
             Some(values.fold(fold(start.clone(), first), fold))
         };
         let finish = move |root: Option<A>| Ok(root.unwrap_or(empty));
-        Box::new(Partial::new(geometry, Arc::clone(&self.label), leaf, self.merge, finish))
+        Box::new(Partial::new(geometry, leaf, self.merge, finish))
     }
 }
 
@@ -253,7 +247,6 @@ type LeafValues<'a, T> = std::iter::Take<&'a mut std::vec::IntoIter<T>>;
 /// A part of a reduction.
 struct Partial<T, A, L, F> {
     geometry: Geometry,
-    label: Arc<str>,
     tree: Tree<A>,
     leaf: L,
     merge: fn(A, A) -> A,
@@ -262,9 +255,9 @@ struct Partial<T, A, L, F> {
 }
 
 impl<T, A: Value, L, F> Partial<T, A, L, F> {
-    fn new(geometry: Geometry, label: Arc<str>, leaf: L, merge: fn(A, A) -> A, finish: F) -> Self {
-        let tree = Tree::new(geometry.length.div_ceil(geometry.leaf));
-        Partial { geometry, label, tree, leaf, merge, finish, elements: PhantomData }
+    fn new(geometry: Geometry, leaf: L, merge: fn(A, A) -> A, finish: F) -> Self {
+        let tree = Tree::new(geometry);
+        Partial { geometry, tree, leaf, merge, finish, elements: PhantomData }
     }
 }
 
@@ -275,37 +268,36 @@ where
     L: Fn(LeafValues<'_, T>) -> Option<A> + Send + 'static,
     F: FnOnce(Option<A>) -> Result<A, Failure> + Send + 'static,
 {
-    fn push(&mut self, block: Block, work: &mut Work<'_>) {
+    fn push(&mut self, block: Block, _: &mut Work<'_>) {
         let Elements { range, indices, values } = block.typed::<T>();
-        let (leaf, merge, tree) = (&self.leaf, self.merge, &mut self.tree);
         let length = self.geometry.leaf;
         let mut values = values.into_iter();
         let mut indices = indices.as_deref();
         let mut start = range.start;
-        let reduced = contain(|| {
-            while start < range.end {
-                let position = start / length;
-                let end = range.end.min((position + 1) * length);
-                let count = match &mut indices {
-                    None => (end - start) as usize,
-                    Some(indices) => {
-                        let count = indices.partition_point(|&index| index < end);
-                        *indices = &indices[count..];
-                        count
-                    }
-                };
-                tree.push(position, leaf(values.by_ref().take(count)), merge);
-                start = end;
-            }
-        });
-        if let Err(failure) = reduced {
-            work.fail(failure, &self.label, start, 1);
+        while start < range.end {
+            let position = start / length;
+            let end = range.end.min((position + 1) * length);
+            let count = match &mut indices {
+                None => (end - start) as usize,
+                Some(indices) => {
+                    let count = indices.partition_point(|&index| index < end);
+                    *indices = &indices[count..];
+                    count
+                }
+            };
+            let left = values.len() - count;
+            let reduced = contain(|| (self.leaf)(values.by_ref().take(count)));
+            // A fold that fails leaves the rest of its leaf behind.
+            let rest = values.len() - left;
+            values.by_ref().take(rest).for_each(drop);
+            let reduced = reduced.map_err(|failure| self.tree.while_reducing(failure, 0, position));
+            self.tree.push(position, reduced, self.merge);
+            start = end;
         }
     }
 
-    fn merge(&mut self, other: Box<dyn Accumulator>) -> Result<(), Failure> {
-        let (tree, merge) = (&mut self.tree, self.merge);
-        contain(|| tree.merge(downcast::<Self>(other).tree, merge))
+    fn merge(&mut self, other: Box<dyn Accumulator>) {
+        self.tree.merge(downcast::<Self>(other).tree, self.merge);
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
@@ -313,12 +305,11 @@ where
     }
 
     fn merge_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let other: Tree<A> = wire::decode(bytes)?;
-        let (tree, merge) = (&mut self.tree, self.merge);
-        contain(|| tree.merge(other, merge))
+        self.tree.merge(wire::decode(bytes)?, self.merge);
+        Ok(())
     }
 
     fn finish(self: Box<Self>, _: Vec<TaskError>) -> Result<Arc<dyn Erased>, Failure> {
-        Ok(erase((self.finish)(self.tree.into_root(self.merge))?)?)
+        Ok(erase((self.finish)(self.tree.into_root(self.merge)?)?)?)
     }
 }

@@ -82,7 +82,8 @@ impl<T: Value + Clone> Source for VectorSource<T> {
         data: Option<&GrantData>,
         _: &mut Work<'_>,
     ) -> Result<Block, Failure> {
-        let data = data.expect("a grant of a vector brings its elements");
+        let unwritable = || Failure::error("an element of the vector cannot be written to bytes");
+        let data = data.ok_or_else(unwritable)?;
         let values = data.values.share::<Vec<T>>()?;
         let (start, end) = ((range.start - data.start) as usize, (range.end - data.start) as usize);
         Ok(Elements::dense(range, values[start..end].to_vec()).into_block())

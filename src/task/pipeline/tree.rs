@@ -2,109 +2,133 @@
 //!
 //! Leaf `i` of a level and leaf `i + 1` are merged if `i` is even; the last of an odd number moves up as it
 //! is. A partial result is a set of nodes of this tree, so whoever reduces whatever part of the leaves, in
-//! whatever order, makes the same merges, and the same bits.
+//! whatever order, makes the same merges, and the same bits. A merge that fails is part of the result in the
+//! same way: its node, and every node above it, is the failure.
 
+use super::Geometry;
+use crate::task::{Failure, contain};
 use crate::wire::Value;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The nodes of the tree that are known, highest ones only. A node without a value stands for leaves that
-/// have no elements.
+/// What a node stands for: a value, nothing if its leaves have no elements, or the failure of the first
+/// merge below it that failed.
+pub(super) type Reduced<T> = Result<Option<T>, Failure>;
+
+/// The nodes of the tree that are known, highest ones only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(bound(serialize = "T: Serialize", deserialize = "T: serde::de::DeserializeOwned"))]
 pub(super) struct Tree<T> {
-    leaves: u64,
-    nodes: BTreeMap<(u8, u64), Option<T>>,
+    geometry: Geometry,
+    nodes: BTreeMap<(u8, u64), Reduced<T>>,
     /// The nodes of the leaves pushed last, each left of the next, as long as they come in order: they need
     /// no look-up.
     run: Vec<Node<T>>,
 }
 
-/// A node: its level, its position there, and its value.
-type Node<T> = (u8, u64, Option<T>);
+/// A node: its level, its position there, and what it stands for.
+type Node<T> = (u8, u64, Reduced<T>);
 
 impl<T: Value> Tree<T> {
-    pub(super) fn new(leaves: u64) -> Self {
-        Tree { leaves, nodes: BTreeMap::new(), run: Vec::new() }
+    pub(super) fn new(geometry: Geometry) -> Self {
+        Tree { geometry, nodes: BTreeMap::new(), run: Vec::new() }
     }
 
     /// Adds a leaf.
-    pub(super) fn push(&mut self, leaf: u64, mut value: Option<T>, mut merge: impl FnMut(T, T) -> T) {
+    pub(super) fn push(&mut self, leaf: u64, mut value: Reduced<T>, merge: fn(T, T) -> T) {
         let follows = self.run.last().is_none_or(|&(level, position, _)| (position + 1) << level == leaf);
         if !follows {
-            self.settle(&mut merge);
+            self.settle(merge);
         }
         let (mut level, mut position) = (0, leaf);
         while position % 2 == 1
             && let Some((_, _, left)) = self.run.pop_if(|node| node.0 == level && node.1 == position - 1)
         {
-            value = join(left, value, &mut merge);
             level += 1;
             position /= 2;
+            value = self.join(level, position, left, value, merge);
         }
         self.run.push((level, position, value));
     }
 
     /// Gives the nodes of the run their places among the others.
-    fn settle(&mut self, mut merge: impl FnMut(T, T) -> T) {
+    fn settle(&mut self, merge: fn(T, T) -> T) {
         for (level, position, value) in std::mem::take(&mut self.run) {
-            self.insert(level, position, value, &mut merge);
+            self.insert(level, position, value, merge);
         }
     }
 
     /// Adds the nodes of another part.
-    pub(super) fn merge(&mut self, other: Tree<T>, mut merge: impl FnMut(T, T) -> T) {
-        self.settle(&mut merge);
+    pub(super) fn merge(&mut self, other: Tree<T>, merge: fn(T, T) -> T) {
+        self.settle(merge);
         let run = other.run.into_iter();
         let others = other.nodes.into_iter().map(|((level, position), value)| (level, position, value));
         for (level, position, value) in others.chain(run) {
-            self.insert(level, position, value, &mut merge);
+            self.insert(level, position, value, merge);
         }
     }
 
-    fn insert(
-        &mut self,
-        mut level: u8,
-        mut position: u64,
-        mut value: Option<T>,
-        mut merge: impl FnMut(T, T) -> T,
-    ) {
+    fn insert(&mut self, mut level: u8, mut position: u64, mut value: Reduced<T>, merge: fn(T, T) -> T) {
         while self.width(level) > 1 {
-            if position % 2 == 1 {
-                let Some(left) = self.nodes.remove(&(level, position - 1)) else {
-                    break;
-                };
-                value = join(left, value, &mut merge);
-            } else if position + 1 < self.width(level) {
-                let Some(right) = self.nodes.remove(&(level, position + 1)) else {
-                    break;
-                };
-                value = join(value, right, &mut merge);
+            let sibling = position ^ 1;
+            let last_of_odd = sibling >= self.width(level);
+            let other = self.nodes.remove(&(level, sibling));
+            if other.is_none() && !last_of_odd {
+                break;
             }
             level += 1;
             position /= 2;
+            value = match other {
+                None => value,
+                Some(left) if sibling.is_multiple_of(2) => self.join(level, position, left, value, merge),
+                Some(right) => self.join(level, position, value, right, merge),
+            };
         }
         self.nodes.insert((level, position), value);
     }
 
+    /// The node that stands for two nodes.
+    fn join(
+        &self,
+        level: u8,
+        position: u64,
+        left: Reduced<T>,
+        right: Reduced<T>,
+        merge: fn(T, T) -> T,
+    ) -> Reduced<T> {
+        match (left?, right?) {
+            (Some(left), Some(right)) => match contain(|| merge(left, right)) {
+                Ok(value) => Ok(Some(value)),
+                Err(failure) => Err(self.while_reducing(failure, level, position)),
+            },
+            (one, other) => Ok(one.or(other)),
+        }
+    }
+
+    /// Adds to a failure which elements were being brought together.
+    pub(super) fn while_reducing(&self, mut failure: Failure, level: u8, position: u64) -> Failure {
+        let Geometry { length, leaf } = self.geometry;
+        let start = (position << level) * leaf;
+        let end = length.min(((position + 1) << level) * leaf);
+        failure.message += &format!(", while elements {start}..{end} were brought together");
+        failure.here()
+    }
+
     /// The number of nodes of a level.
     fn width(&self, level: u8) -> u64 {
-        let (full, rest) = (self.leaves >> level, self.leaves & ((1 << level) - 1));
+        let leaves = self.geometry.length.div_ceil(self.geometry.leaf);
+        let (full, rest) = (leaves >> level, leaves & ((1 << level) - 1));
         full + u64::from(rest > 0)
     }
 
-    /// The value of the root; none if no leaf has a value.
-    pub(super) fn into_root(mut self, merge: impl FnMut(T, T) -> T) -> Option<T> {
+    /// What the root stands for.
+    pub(super) fn into_root(mut self, merge: fn(T, T) -> T) -> Reduced<T> {
         self.settle(merge);
-        debug_assert!(self.nodes.len() <= 1, "leaves are missing: {:?}", self.nodes.keys());
-        self.nodes.pop_first().and_then(|(_, value)| value)
-    }
-}
-
-fn join<T>(left: Option<T>, right: Option<T>, mut merge: impl FnMut(T, T) -> T) -> Option<T> {
-    match (left, right) {
-        (Some(left), Some(right)) => Some(merge(left, right)),
-        (one, other) => one.or(other),
+        match self.nodes.pop_first() {
+            None => Ok(None),
+            Some((_, root)) if self.nodes.is_empty() => root,
+            Some(_) => Err(Failure::error("parts of the reduction are missing; this is a bug of serried")),
+        }
     }
 }
 
@@ -113,16 +137,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn one_each(length: u64) -> Geometry {
+        Geometry { length, leaf: 1 }
+    }
+
     fn show(left: String, right: String) -> String {
         format!("({left}{right})")
     }
 
     fn serial(leaves: u64) -> String {
-        let mut tree = Tree::new(leaves);
+        let mut tree = Tree::new(one_each(leaves));
         for leaf in 0..leaves {
-            tree.push(leaf, Some(leaf.to_string()), show);
+            tree.push(leaf, Ok(Some(leaf.to_string())), show);
         }
-        tree.into_root(show).unwrap_or_default()
+        tree.into_root(show).expect("no merge fails").unwrap_or_default()
     }
 
     #[test]
@@ -136,13 +164,35 @@ mod tests {
     }
 
     #[test]
-    fn leaves_without_elements_are_passed_over() {
-        let mut tree = Tree::new(4);
-        for (leaf, value) in [(3, Some("3")), (0, None), (2, None), (1, Some("1"))] {
-            tree.push(leaf, value.map(str::to_owned), show);
+    fn the_failure_of_a_merge_is_the_same_however_the_leaves_came() {
+        crate::task::install_hook();
+        let merge = |left: u64, right: u64| match left + right {
+            sum @ (13 | 41) => panic!("{sum} is unlucky"),
+            sum => sum,
+        };
+        let mut messages = Vec::new();
+        for order in
+            [(0..8).collect::<Vec<u64>>(), vec![7, 6, 5, 4, 3, 2, 1, 0], vec![3, 0, 6, 5, 1, 2, 7, 4]]
+        {
+            let mut tree = Tree::new(Geometry { length: 80, leaf: 10 });
+            for leaf in order {
+                tree.push(leaf, Ok(Some([20, 21, 1, 1, 6, 7, 1, 1][leaf as usize])), merge);
+            }
+            messages.push(tree.into_root(merge).expect_err("two merges fail").message);
         }
-        assert_eq!(tree.into_root(show).as_deref(), Some("(13)"));
-        assert_eq!(Tree::<u8>::new(0).into_root(|a, _| a), None);
+        assert!(messages[0].starts_with("41 is unlucky"), "{messages:?}");
+        assert!(messages[0].ends_with("while elements 0..20 were brought together"), "{messages:?}");
+        assert!(messages.iter().all(|message| *message == messages[0]), "{messages:?}");
+    }
+
+    #[test]
+    fn leaves_without_elements_are_passed_over() {
+        let mut tree = Tree::new(one_each(4));
+        for (leaf, value) in [(3, Some("3")), (0, None), (2, None), (1, Some("1"))] {
+            tree.push(leaf, Ok(value.map(str::to_owned)), show);
+        }
+        assert_eq!(tree.into_root(show), Ok(Some("(13)".to_owned())));
+        assert_eq!(Tree::<u8>::new(one_each(0)).into_root(|a, _| a), Ok(None));
     }
 
     proptest! {
@@ -153,16 +203,16 @@ mod tests {
             order in Just((0u64..80).collect::<Vec<_>>()).prop_shuffle(),
             parts in Just((0usize..5).collect::<Vec<_>>()).prop_shuffle(),
         ) {
-            let mut trees: Vec<Tree<String>> = (0..5).map(|_| Tree::new(leaves)).collect();
+            let mut trees: Vec<Tree<String>> = (0..5).map(|_| Tree::new(one_each(leaves))).collect();
             for leaf in order.into_iter().filter(|&leaf| leaf < leaves) {
-                trees[owners[leaf as usize]].push(leaf, Some(leaf.to_string()), show);
+                trees[owners[leaf as usize]].push(leaf, Ok(Some(leaf.to_string())), show);
             }
-            let mut all = Tree::new(leaves);
+            let mut all = Tree::new(one_each(leaves));
             for part in parts {
                 let bytes = crate::wire::encode_to_vec(&trees[part]).expect("text");
                 all.merge(crate::wire::decode(&bytes).expect("text"), show);
             }
-            prop_assert_eq!(all.into_root(show).expect("a value"), serial(leaves));
+            prop_assert_eq!(all.into_root(show).expect("no merge fails").expect("a value"), serial(leaves));
         }
     }
 }
