@@ -49,3 +49,12 @@ pub mod prelude {
     pub use crate::random::{Key, Seed, Stream};
     pub use crate::{Builder, Client, Delayed, Future, List, Map, Scheduler, TaskError, delayed};
 }
+
+/// The programs of the documents compile and run.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/random.md")]
+    struct Random;
+}
