@@ -8,6 +8,8 @@ mod message;
 mod outbox;
 mod passes;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use grants::Policy;
 pub(crate) use message::{Gathered, Progress, ToScheduler, ToWorker};
