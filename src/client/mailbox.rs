@@ -78,10 +78,15 @@ impl Letters {
         self.arrivals.remove(&watcher);
     }
 
-    /// The ranks, those first from which the least is expected.
-    pub(super) fn by_load(&self, ranks: &[u32]) -> Vec<u32> {
-        let mut ranks = ranks.to_vec();
-        ranks.sort_by_key(|&rank| self.loads.get(rank as usize).copied().unwrap_or(0));
+    /// The ranks, those first from which the least is expected, each with what is expected of it beyond that
+    /// and a little more, which is worth less than moving a task away from the values that it reads.
+    pub(super) fn by_load(&self, ranks: &[u32]) -> Vec<(u32, usize)> {
+        const LITTLE: usize = 4;
+        let load = |rank: u32| self.loads.get(rank as usize).copied().unwrap_or(0) as usize;
+        let mut ranks: Vec<(u32, usize)> = ranks.iter().map(|&rank| (rank, load(rank))).collect();
+        ranks.sort_by_key(|(_, load)| *load);
+        let least = ranks.first().map_or(0, |(_, load)| *load);
+        ranks.iter_mut().for_each(|(_, load)| *load = load.saturating_sub(least + LITTLE));
         ranks
     }
 

@@ -5,12 +5,13 @@ use super::{Dag, levels::levels};
 
 /// Chooses a rank for every task.
 ///
-/// `ranks` are the ranks that may be chosen, the least loaded first; `home(node)` is the rank that holds the
+/// `ranks` are the ranks that may be chosen, the least loaded first, each with the tasks that it has more than
+/// its share already: these count as tasks of every level. `home(node)` is the rank that holds the
 /// existing value `node`. Tasks without inputs are dealt out in contiguous runs, so that neighbours, which
 /// in a depth-first order have readers in common, stay together. Equal inputs give equal partitions.
-pub(crate) fn partition(dag: &Dag, ranks: &[u32], home: impl Fn(u32) -> u32) -> Vec<u32> {
+pub(crate) fn partition(dag: &Dag, ranks: &[(u32, usize)], home: impl Fn(u32) -> u32) -> Vec<u32> {
     assert!(!ranks.is_empty(), "somebody must work");
-    if let [only] = ranks {
+    if let [(only, _)] = ranks {
         return vec![*only; dag.len()];
     }
     let levels = levels(dag);
@@ -46,7 +47,7 @@ pub(crate) fn partition(dag: &Dag, ranks: &[u32], home: impl Fn(u32) -> u32) -> 
 
 /// How much of the current level each rank has.
 struct Share<'a> {
-    ranks: &'a [u32],
+    ranks: &'a [(u32, usize)],
     /// Position in `ranks` of each rank, or none for a rank that does not work.
     positions: Vec<Option<u32>>,
     counts: Vec<usize>,
@@ -57,24 +58,28 @@ struct Share<'a> {
 }
 
 impl<'a> Share<'a> {
-    fn new(ranks: &'a [u32]) -> Self {
-        let highest = ranks.iter().max().map_or(0, |&rank| rank as usize);
+    fn new(ranks: &'a [(u32, usize)]) -> Self {
+        let highest = ranks.iter().map(|(rank, _)| *rank as usize).max().unwrap_or(0);
         let mut positions = vec![None; highest + 1];
-        for (position, &rank) in ranks.iter().enumerate() {
+        for (position, &(rank, _)) in ranks.iter().enumerate() {
             positions[rank as usize] = Some(position as u32);
         }
         Share { ranks, positions, counts: vec![0; ranks.len()], quota: 0, cursor: 0, votes: Vec::new() }
     }
 
     fn begin_level(&mut self, size: usize) {
-        self.counts.fill(0);
+        let mut all = size;
+        for (count, &(_, surplus)) in self.counts.iter_mut().zip(self.ranks) {
+            *count = surplus;
+            all += surplus;
+        }
         self.cursor = 0;
-        self.quota = size.div_ceil(self.ranks.len());
+        self.quota = all.div_ceil(self.ranks.len());
     }
 
     fn give(&mut self, position: usize) -> u32 {
         self.counts[position] += 1;
-        self.ranks[position]
+        self.ranks[position].0
     }
 
     fn in_run(&mut self, position: usize, size: usize) -> u32 {
@@ -124,20 +129,20 @@ mod tests {
     #[test]
     fn independent_tasks_are_dealt_out_in_contiguous_runs() {
         let dag: Dag = (0..7).map(|_| vec![]).collect();
-        assert_eq!(partition(&dag, &[0, 1, 2], no_home), [0, 0, 0, 1, 1, 2, 2]);
+        assert_eq!(partition(&dag, &[(0, 0), (1, 0), (2, 0)], no_home), [0, 0, 0, 1, 1, 2, 2]);
     }
 
     #[test]
     fn a_single_task_goes_to_the_least_loaded_rank() {
         let dag: Dag = [vec![]].into_iter().collect();
-        assert_eq!(partition(&dag, &[2, 0, 1], no_home), [2]);
+        assert_eq!(partition(&dag, &[(2, 0), (0, 0), (1, 0)], no_home), [2]);
     }
 
     #[test]
     fn a_tree_is_cut_into_subtrees() {
         let dag: Dag =
             [vec![], vec![], vec![], vec![], vec![0, 1], vec![2, 3], vec![4, 5]].into_iter().collect();
-        assert_eq!(partition(&dag, &[0, 1], no_home), [0, 0, 1, 1, 0, 1, 0]);
+        assert_eq!(partition(&dag, &[(0, 0), (1, 0)], no_home), [0, 0, 1, 1, 0, 1, 0]);
     }
 
     #[test]
@@ -150,7 +155,7 @@ mod tests {
                 dag.push(neighbours.filter(|_| row > 0).map(|near| (row - 1) * width + near));
             }
         }
-        let owners = partition(&dag, &[0, 1], no_home);
+        let owners = partition(&dag, &[(0, 0), (1, 0)], no_home);
         for row in owners.chunks(width as usize) {
             assert_eq!(row, [0, 0, 0, 0, 1, 1, 1, 1]);
         }
@@ -159,7 +164,14 @@ mod tests {
     #[test]
     fn a_task_goes_to_the_value_that_it_reads() {
         let dag: Dag = [vec![1]].into_iter().collect();
-        assert_eq!(partition(&dag, &[0, 1, 2], |_| 2), [2]);
+        assert_eq!(partition(&dag, &[(0, 0), (1, 0), (2, 0)], |_| 2), [2]);
+    }
+
+    #[test]
+    fn a_task_leaves_the_value_that_it_reads_if_its_rank_has_too_much_to_do() {
+        let dag: Dag = [vec![1]].into_iter().collect();
+        assert_eq!(partition(&dag, &[(0, 0), (2, 0), (1, 0)], |_| 1), [1], "its share");
+        assert_eq!(partition(&dag, &[(0, 0), (2, 0), (1, 9)], |_| 1), [0], "more");
     }
 
     proptest! {
@@ -175,7 +187,7 @@ mod tests {
                     inputs.iter().filter(move |_| task > 0).map(move |input| input % task as u32).collect::<Vec<_>>()
                 })
                 .collect();
-            let workers: Vec<u32> = (0..ranks).collect();
+            let workers: Vec<(u32, usize)> = (0..ranks).map(|rank| (rank, 0)).collect();
             let owners = partition(&dag, &workers, no_home);
             let levels = levels(&dag);
             for level in 0..=*levels.iter().max().expect("not empty") {

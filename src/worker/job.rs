@@ -1,7 +1,7 @@
 //! Jobs: what a compute thread is given, complete with everything it needs.
 
-use super::program::{Gatherings, Program, all_failed};
-use crate::graph::{CallResult, Part};
+use super::program::{BuiltProgram, Gatherings, Program, all_failed, label};
+use crate::graph::{CallResult, Part, PassSpec};
 use crate::task::{
     Failure, Function, GraphId, Inputs, PassId, RankContext, Slot, Stored, TaskError, contain,
     pipeline::GrantData,
@@ -12,6 +12,7 @@ use std::{ops::Range, sync::Arc, time::Instant};
 #[derive(Debug)]
 pub(crate) enum Job {
     Tasks(TasksJob),
+    Build(BuildJob),
     Elements(ElementsJob),
 }
 
@@ -28,6 +29,13 @@ pub(crate) struct TasksJob {
     pub(super) estimate_nanos: Option<f64>,
 }
 
+/// A pass that is to be made ready: local contexts are built, shared values decoded.
+#[derive(Debug)]
+pub(crate) struct BuildJob {
+    pub(super) spec: Arc<PassSpec>,
+    pub(super) values: Vec<Stored>,
+}
+
 /// Elements of a pass.
 #[derive(Debug)]
 pub(crate) struct ElementsJob {
@@ -41,6 +49,7 @@ pub(crate) struct ElementsJob {
 #[derive(Debug)]
 pub(crate) enum Finished {
     Tasks { graph: GraphId, function: u32, outcomes: Vec<(Slot, Result<Stored, TaskError>)>, nanos: u64 },
+    Built { pass: PassId, program: BuiltProgram },
     Elements { pass: PassId, range: Range<u64>, gathered: Gatherings, nanos: u64 },
 }
 
@@ -49,7 +58,7 @@ impl Job {
     pub(crate) fn estimate_nanos(&self) -> Option<f64> {
         match self {
             Job::Tasks(job) => job.estimate_nanos,
-            Job::Elements(_) => None,
+            Job::Build(_) | Job::Elements(_) => None,
         }
     }
 
@@ -62,6 +71,11 @@ impl Job {
                 let (graph, function) = (job.graph, job.function);
                 let outcomes = job.run(context);
                 Finished::Tasks { graph, function, outcomes, nanos: nanos() }
+            }
+            Job::Build(BuildJob { spec, values }) => {
+                let program = contain(|| Program::build(&spec, values, context)).and_then(|built| built);
+                let failed = |failure: Failure| failure.of(&label(&spec), None, 1, context);
+                Finished::Built { pass: spec.pass, program: program.map(Arc::new).map_err(failed) }
             }
             Job::Elements(job) => {
                 let run = || job.program.run(job.range.clone(), job.data.as_ref(), context);

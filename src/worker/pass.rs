@@ -1,13 +1,13 @@
 //! A pass on one rank: the elements it was granted, and what has been gathered of them.
 
 use super::{
-    job::ElementsJob,
+    job::{BuildJob, ElementsJob},
     program::{BuiltProgram, Gatherings},
 };
 use crate::graph::PassSpec;
 use crate::scheduler::{Progress, join_ranges};
 use crate::task::{
-    TaskError,
+    Stored, TaskError,
     pipeline::{Accumulator, GrantData},
 };
 use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
@@ -21,8 +21,7 @@ const REPORT: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct RankPass {
     pub(super) spec: Arc<PassSpec>,
-    /// Built when the values that it reads are there; a failure to build is the failure of every sink.
-    program: Option<BuiltProgram>,
+    build: Build,
     queue: VecDeque<(Range<u64>, Option<GrantData>)>,
     running: usize,
     nanos: Option<f64>,
@@ -30,6 +29,18 @@ pub(super) struct RankPass {
     last_report: Duration,
     gathered: Vec<Part>,
     drained: bool,
+}
+
+/// How far the making of the program is.
+#[derive(Debug)]
+enum Build {
+    /// Values that it reads are missing.
+    Waiting,
+    /// A compute thread can build it from these values.
+    Possible(Vec<Stored>),
+    Begun,
+    /// A failure to build is the failure of every sink.
+    Done(BuiltProgram),
 }
 
 /// What this rank has gathered for a sink since it last sent any.
@@ -46,7 +57,7 @@ impl RankPass {
         let report = Progress { pass: spec.pass, done: Vec::new(), busy_nanos: 0, failed: None };
         RankPass {
             spec,
-            program: None,
+            build: Build::Waiting,
             queue: VecDeque::new(),
             running: 0,
             nanos: None,
@@ -58,11 +69,35 @@ impl RankPass {
     }
 
     pub(super) fn program(&self) -> Option<&BuiltProgram> {
-        self.program.as_ref()
+        match &self.build {
+            Build::Done(program) => Some(program),
+            _ => None,
+        }
+    }
+
+    /// Whether the values that the program reads have not been given.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.build, Build::Waiting)
+    }
+
+    /// The program can be built.
+    pub(super) fn build_from(&mut self, values: Vec<Stored>) {
+        self.build = Build::Possible(values);
+    }
+
+    /// The job that builds the program, if it can be built and nobody has begun.
+    pub(super) fn take_build(&mut self) -> Option<BuildJob> {
+        match std::mem::replace(&mut self.build, Build::Begun) {
+            Build::Possible(values) => Some(BuildJob { spec: Arc::clone(&self.spec), values }),
+            other => {
+                self.build = other;
+                None
+            }
+        }
     }
 
     pub(super) fn ready(&mut self, program: BuiltProgram) {
-        self.program = Some(program);
+        self.build = Build::Done(program);
     }
 
     pub(super) fn grant(&mut self, range: Range<u64>, data: Option<GrantData>) {
@@ -74,12 +109,12 @@ impl RankPass {
     }
 
     pub(super) fn has_work(&self) -> bool {
-        !self.queue.is_empty() && matches!(self.program, Some(Ok(_)))
+        !self.queue.is_empty() && matches!(self.build, Build::Done(Ok(_)))
     }
 
     /// The next job.
     pub(super) fn take(&mut self, threads: usize) -> Option<ElementsJob> {
-        let Some(Ok(program)) = &self.program else {
+        let Build::Done(Ok(program)) = &self.build else {
             return None;
         };
         let program = Arc::clone(program);
@@ -113,7 +148,7 @@ impl RankPass {
         self.nanos = Some(self.nanos.map_or(each, |mean| 0.7 * mean + 0.3 * each));
         self.report.busy_nanos += nanos;
         self.report.done.push(range);
-        let Some(Ok(program)) = &self.program else {
+        let Build::Done(Ok(program)) = &self.build else {
             return;
         };
         let failed = gathered.failures.iter().filter_map(|(_, error)| error.index).min();
@@ -135,7 +170,7 @@ impl RankPass {
 
     /// Covers what was granted without running it: the pass could not be built.
     pub(super) fn fail_queue(&mut self) {
-        let Some(Err(error)) = &self.program else {
+        let Build::Done(Err(error)) = &self.build else {
             return;
         };
         for (range, _) in self.queue.drain(..) {
@@ -171,8 +206,8 @@ impl RankPass {
         let over = self.is_over();
         let mut taken = Vec::new();
         for (sink, part) in self.gathered.iter_mut().enumerate() {
-            let eager = match &self.program {
-                Some(Ok(program)) => program.sinks[sink].is_eager(),
+            let eager = match &self.build {
+                Build::Done(Ok(program)) => program.sinks[sink].is_eager(),
                 _ => false,
             };
             if part.covered > 0 && (over || eager) {

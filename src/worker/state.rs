@@ -5,7 +5,7 @@ use super::{
     graph::Graph,
     job::{Finished, Job, TasksJob},
     pass::RankPass,
-    program::{self, BuiltProgram, Program},
+    program::BuiltProgram,
 };
 use crate::graph::{Output, Part, PassSpec, SinkSpec, TaskFunction};
 use crate::scheduler::{Gathered, Outbox, ToScheduler, ToWorker};
@@ -146,6 +146,9 @@ impl Worker {
                 None => self.ready.pop_first(),
             };
         }
+        if let Some(build) = self.passes.values_mut().find_map(RankPass::take_build) {
+            return Some(Job::Build(build));
+        }
         let threads = self.threads;
         let pass = self.passes.values_mut().find(|pass| pass.has_work())?;
         pass.take(threads).map(Job::Elements)
@@ -165,6 +168,12 @@ impl Worker {
                 for (slot, outcome) in outcomes {
                     self.complete(Place { graph, slot }, outcome.map_err(Arc::new), out);
                 }
+            }
+            Finished::Built { pass, program } => {
+                if let Some(state) = self.passes.get_mut(&pass) {
+                    state.ready(program);
+                }
+                self.flush(now, pass, out);
             }
             Finished::Elements { pass, range, gathered, nanos } => {
                 if let Some(state) = self.passes.get_mut(&pass) {
@@ -364,14 +373,13 @@ impl Worker {
         }
     }
 
-    /// Builds a pass if all values that it reads are there.
+    /// Lets a pass be built if all values that it reads are there.
     fn try_build(&mut self, id: PassId) {
-        let Some(pass) = self.passes.get_mut(&id).filter(|pass| pass.program().is_none()) else {
+        let Some(pass) = self.passes.get(&id).filter(|pass| pass.is_waiting()) else {
             return;
         };
-        let spec = Arc::clone(&pass.spec);
         let mut values = Vec::new();
-        if spec.inputs > 0 {
+        if pass.spec.inputs > 0 {
             let (graph_id, slots) = self.pass_inputs[&id].clone();
             let graph = self.graphs.get_mut(&graph_id).expect("its values are still to be read");
             if !slots.iter().all(|&slot| graph.is_done(slot)) {
@@ -381,16 +389,12 @@ impl Worker {
             self.pass_inputs.remove(&id);
             self.drop_if_over(graph_id);
         }
-        let values: Result<Vec<Stored>, _> = values.into_iter().collect();
-        let program = match values {
-            Err(error) => Err(TaskError::clone(&error)),
-            Ok(values) => contain(|| Program::build(&spec, values, &self.context))
-                .and_then(|program| program)
-                .map(Arc::new)
-                .map_err(|failure| self.error(failure, &program::label(&spec))),
+        let Some(pass) = self.passes.get_mut(&id) else {
+            return;
         };
-        if let Some(pass) = self.passes.get_mut(&id) {
-            pass.ready(program);
+        match values.into_iter().collect() {
+            Ok(values) => pass.build_from(values),
+            Err(error) => pass.ready(Err(TaskError::clone(&error))),
         }
     }
 

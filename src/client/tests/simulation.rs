@@ -85,7 +85,8 @@ impl Simulation {
                 .map(|(context, &threads)| Worker::new(Arc::clone(context), threads as usize))
                 .collect(),
             contexts,
-            free_threads: threads,
+            // A rank without compute threads runs what it must on its communicating thread.
+            free_threads: threads.iter().map(|&threads| threads.max(1)).collect(),
             weather: Stream::new(&Seed::from(shape.weather), &[]),
             now: Duration::ZERO,
             agenda: BTreeMap::new(),
