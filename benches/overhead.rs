@@ -56,6 +56,11 @@ fn futures(client: &Client, n: u64) -> serried::Result<u64> {
     Ok(client.gather(&futures)?.iter().sum())
 }
 
+/// Tasks computed one by one: there and back each time. `SERRIED_RANK0=schedule` makes it another rank.
+fn lone_tasks(client: &Client, n: u64) -> serried::Result<u64> {
+    (0..n).map(|x| delayed!(client, inc(x)).compute()).sum()
+}
+
 fn map_reduce(client: &Client, n: u64) -> serried::Result<u64> {
     client.map(inc, 0..n).reduce(add).compute()
 }
@@ -76,12 +81,13 @@ fn main() -> serried::Result<()> {
     serried::run(|client| {
         println!("{} ranks, {} threads, scheduler {}", client.ranks(), client.threads(), client.scheduler());
         type Shape = fn(&Client, u64) -> serried::Result<u64>;
-        let shapes: [(&str, Shape, u64); 9] = [
+        let shapes: [(&str, Shape, u64); 10] = [
             ("4,000 tasks", tasks, 4_000),
             ("100,000 tasks", tasks, 100_000),
             ("tree of 2^15 leaves", tree, 1 << 15),
             ("chain of 10,000", chain, 10_000),
             ("2,000 futures", futures, 2_000),
+            ("200 lone tasks", lone_tasks, 200),
             ("map + reduce, 10^6", map_reduce, 1_000_000),
             ("map + reduce, 10^7", map_reduce, 10_000_000),
             ("map + reduce, 10^9", map_reduce, 1_000_000_000),

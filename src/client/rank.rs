@@ -55,9 +55,9 @@ const TURN: usize = 256;
 const POLLS: u32 = 200;
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
 const LONGEST_NAP: Duration = Duration::from_millis(1);
-/// A rank that has been idle for long sleeps longer.
-const LONG_IDLE: Duration = Duration::from_millis(100);
-const IDLE_NAP: Duration = Duration::from_millis(2);
+/// A rank that has been idle for long sleeps longer: this part of its idleness, up to this long.
+const IDLE_SHARE: u32 = 50;
+const IDLE_NAP: Duration = Duration::from_millis(5);
 const TICK: Duration = Duration::from_secs(1);
 
 impl<T: Transport> Rank<T> {
@@ -107,14 +107,16 @@ impl<T: Transport> Rank<T> {
                 self.client_event(Event::Tick);
                 self.deliver();
             }
-            if self.transport.size() == 1 {
-                let next = self.executor.as_ref().and_then(Executor::next_tick);
-                self.sleep(next.unwrap_or(TICK));
-                continue;
-            }
             if idle_polls < POLLS {
                 idle_polls += 1;
                 std::hint::spin_loop();
+                continue;
+            }
+            if self.transport.size() == 1 {
+                let next = self.executor.as_ref().and_then(Executor::next_tick);
+                if self.sleep(next.unwrap_or(TICK)) {
+                    idle_polls = 0;
+                }
                 continue;
             }
             if self.sleep(nap) {
@@ -123,10 +125,7 @@ impl<T: Transport> Rank<T> {
                 idle_since = Instant::now();
                 continue;
             }
-            let longest = match now.duration_since(idle_since) > LONG_IDLE {
-                true => IDLE_NAP,
-                false => LONGEST_NAP,
-            };
+            let longest = (now.duration_since(idle_since) / IDLE_SHARE).clamp(LONGEST_NAP, IDLE_NAP);
             nap = (nap * 2).min(longest);
         }
         if let Some((_, mailbox)) = &self.head {
