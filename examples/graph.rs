@@ -59,7 +59,7 @@ fn main() -> std::process::ExitCode {
         let results = [left, right, total].into_iter().chain(many).map(|x| x as u64);
         Ok(Report {
             tasks: 6 + n as u64,
-            result: json!({ "graph": [left, right, total], "us_per_task": micros / n.max(1) as f64 }),
+            result: json!([left, right, total]),
             digest: Digest::of_words(results),
         })
     })
