@@ -18,6 +18,10 @@ use std::{
     sync::Arc,
 };
 
+/// A launcher may end all processes as soon as one has failed: this long the silent ones wait for the one that
+/// says why.
+const LAST_WORD: std::time::Duration = std::time::Duration::from_millis(300);
+
 /// Runs `program` on rank 0 while the other ranks serve; see [`Builder::run`].
 ///
 /// ```
@@ -133,6 +137,7 @@ impl Builder {
         let chosen = settings.map_err(Error::from).and_then(|s| Ok((launch.choose(&s)?, s)));
         // Every process of a world meets the same mistake; the first one tells.
         if chosen.is_err() && launch.number.is_some_and(|number| number > 0) {
+            std::thread::sleep(LAST_WORD);
             std::process::exit(1);
         }
         let (scheduler, settings) = chosen?;
@@ -333,11 +338,12 @@ where
     head(transport, context, threads[0], threads_of_ranks, world, program)
 }
 
-/// Ends this process, as every rank does: with one message, from rank 0 where there is one.
+/// Ends this process, as every rank does, with a message unless rank 0 has spoken for all.
 #[cfg(feature = "mpi")]
 fn refuse(error: &crate::transport::StartError) -> ! {
-    if error.speaker() {
-        eprintln!("serried: {error}");
+    match error {
+        crate::transport::StartError::Different => std::thread::sleep(LAST_WORD),
+        error => eprintln!("serried: {error}"),
     }
     std::process::exit(1)
 }

@@ -107,8 +107,12 @@ impl MpiTransport {
         let hellos = match hello::open(&sealed) {
             Ok(hellos) => hellos,
             Err(problem) => {
+                // Before anybody leaves: a launcher may end the others as soon as one has.
+                if rank == 0 {
+                    eprintln!("serried: {problem}");
+                }
                 transport.leave();
-                return Err(StartError::Different { rank, problem });
+                return Err(StartError::Different);
             }
         };
         transport.watch = Watch::new(rank as usize, &hellos);
@@ -331,13 +335,6 @@ pub(crate) enum StartError {
          the --mpi option that fits it (pmi2 for MPICH, pmix for Open MPI)"
     )]
     WrongSize { announced: usize, size: usize },
-    #[error("{problem}")]
-    Different { rank: u32, problem: String },
-}
-
-impl StartError {
-    /// Whether this rank is the one to speak, where all ranks have met the same error.
-    pub(crate) fn speaker(&self) -> bool {
-        !matches!(self, StartError::Different { rank, .. } if *rank > 0)
-    }
+    #[error("ranks run different executables; rank 0 has said which")]
+    Different,
 }

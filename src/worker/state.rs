@@ -127,7 +127,7 @@ impl Worker {
                 self.assemble(pass, out);
             }
             ToWorker::Total { pass, granted } => {
-                for ((_, _), assembly) in self.assemblies.range_mut((pass, 0)..=(pass, u32::MAX)) {
+                for (_, assembly) in self.assemblies.range_mut((pass, 0)..=(pass, u32::MAX)) {
                     assembly.total(granted);
                 }
                 self.assemble(pass, out);
