@@ -353,8 +353,10 @@ impl Core {
         GraphId(self.counters.graphs.fetch_add(1, Relaxed))
     }
 
-    pub(super) fn next_pass(&self) -> PassId {
-        PassId(self.counters.passes.fetch_add(1, Relaxed))
+    /// The first of as many passes as asked for. Whoever asks holds the arena, so that passes of one graph
+    /// have consecutive numbers.
+    pub(super) fn next_passes(&self, count: u32) -> PassId {
+        PassId(self.counters.passes.fetch_add(count, Relaxed))
     }
 
     pub(super) fn next_collection(&self) -> CollectionId {

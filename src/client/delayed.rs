@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::graph::CallResult;
 use crate::random::Stream;
 use crate::task::{
-    Arg, Args, Build, Inputs, InputsRef, NodeId, Outcome, Record, Sealed, TaskFailure, erase,
+    Arg, Args, Build, Failure, Inputs, InputsRef, NodeId, Outcome, Record, Sealed, TaskFailure, erase,
     pipeline::Finish,
 };
 use crate::wire::Value;
@@ -87,7 +87,7 @@ where
     type Output = CallResult;
     fn build(function: fn(A::Values) -> X, inputs: &mut Inputs<'_>) -> CallResult {
         let values = A::unpack(&mut InputsRef(inputs)).map_err(|failure| failure.0)?;
-        Ok(erase(M::finish(function(values))?)?)
+        Ok(erase(M::finish(function(values))?).map_err(Failure::from)?)
     }
 }
 

@@ -166,11 +166,9 @@ impl Walk {
         want: Want,
     ) -> Result<(Submission, Vec<(u32, Place)>)> {
         let mut dag = Dag::default();
-        let mut function_of = Vec::with_capacity(self.tasks.len());
         for &id in &self.tasks {
-            let Node::Task { function, inputs, .. } = arena.node(id) else { unreachable!() };
+            let Node::Task { inputs, .. } = arena.node(id) else { unreachable!() };
             dag.push(inputs.iter().map(|&input| self.node(arena, input)));
-            function_of.push(*function);
         }
         let by_load = core.mailbox.look(|letters| letters.by_load(&core.world.workers));
         let first_external = self.tasks.len() as u32;
@@ -182,12 +180,13 @@ impl Walk {
             }
         });
         let mut passes: Vec<PassBuilder> = Vec::new();
+        let first_pass = core.next_passes(0);
         let mut by_root: HashMap<(usize, u32), usize> = HashMap::new();
         for &(id, external, depth) in &self.sinks {
             let Node::Sink(sink) = arena.node(id) else { unreachable!() };
             let root = (sink.map.root(), depth);
             let pass = *by_root.entry(root).or_insert_with(|| {
-                passes.push(PassBuilder::new(core.next_pass(), &sink.map));
+                passes.push(PassBuilder::new(core.next_passes(1), &sink.map));
                 passes.len() - 1
             });
             passes[pass].add(sink, external);
@@ -195,7 +194,9 @@ impl Walk {
         let pass_inputs: Vec<_> = passes
             .iter()
             .filter(|pass| !pass.inputs().is_empty())
-            .map(|pass| (pass.id(), pass.inputs().iter().map(|&id| self.node(arena, id)).collect()))
+            .map(|pass| {
+                (pass.id().0 - first_pass.0, pass.inputs().iter().map(|&id| self.node(arena, id)).collect())
+            })
             .collect();
         let mut kept = std::collections::HashSet::new();
         let outputs: Vec<(u32, Output)> = (0u32..)
@@ -213,17 +214,18 @@ impl Walk {
             .collect();
         let packed = pack(&Packing {
             graph,
+            kept: false,
             ranks: core.world.ranks,
             dag: &dag,
             owners: &owners,
             externals: &self.externals,
             functions: &arena.functions,
-            function_of: &function_of,
-            constants_of: &|task| match arena.node(self.tasks[task]) {
-                Node::Task { constants, .. } => constants,
+            call_of: &|task| match arena.node(self.tasks[task]) {
+                Node::Task { function, constants, .. } => (*function, constants),
                 _ => unreachable!("it was a task before"),
             },
             outputs: &outputs,
+            first_pass,
             passes: &pass_inputs,
         });
         let homes = packed.homes;
@@ -233,8 +235,12 @@ impl Walk {
                 pass.finish(|external| packed.delivered[external as usize].expect("a sink is delivered"))
             })
             .collect();
-        let submission =
-            Submission { parts: packed.parts, values: Vec::new(), passes: orders?, awaited: targets.len() };
+        let submission = Submission {
+            parts: packed.parts,
+            passes: orders?,
+            awaited: targets.len(),
+            ..Submission::default()
+        };
         Ok((submission, homes))
     }
 }

@@ -2,13 +2,14 @@
 //! threads and the client on the other.
 
 use super::mailbox::Mailbox;
-use crate::scheduler::{ClientEvent, Event, Outbox, Scheduler, ToScheduler, ToWorker};
+use crate::scheduler::{
+    ClientEvent, Event, Message, Outbox, Reader, Scheduler, ToScheduler, put_scheduler, put_worker,
+};
 use crate::task::{RankContext, settle, unsettle};
 use crate::transport::Transport;
-use crate::wire;
+use crate::wire::WireError;
 use crate::worker::{Executor, Finished, Worker};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use serde::{Deserialize, Serialize};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -19,13 +20,6 @@ use std::{
 pub(crate) enum RankEvent {
     Client(Event),
     Finished(Finished),
-}
-
-/// What goes from one rank to another in one piece.
-#[derive(Debug, Serialize, Deserialize)]
-enum Frame {
-    Worker(Vec<ToWorker>),
-    Scheduler(Vec<ToScheduler>),
 }
 
 /// A rank at work.
@@ -144,7 +138,7 @@ impl<T: Transport> Rank<T> {
                 break;
             };
             busy = true;
-            self.frame(from, &bytes);
+            self.frame(from, bytes);
         }
         for _ in 0..TURN {
             let Ok(event) = self.events.try_recv() else {
@@ -180,23 +174,17 @@ impl<T: Transport> Rank<T> {
         self.start.elapsed()
     }
 
-    fn frame(&mut self, from: u32, bytes: &[u8]) {
+    fn frame(&mut self, from: u32, bytes: Vec<u8>) {
         let now = self.now();
-        match wire::decode::<Frame>(bytes) {
-            Ok(Frame::Worker(messages)) => {
-                for message in messages {
-                    self.worker.handle(now, message, &mut self.out);
+        for message in Reader::new(bytes) {
+            match message {
+                Ok(Message::Worker(message)) => self.worker.handle(now, message, &mut self.out),
+                Ok(Message::Scheduler(message)) => self.schedule(Event::Message(from, message)),
+                Err(error) => {
+                    let rank = self.transport.rank();
+                    eprintln!("serried: rank {rank} cannot read a message of rank {from}: {error}");
+                    self.transport.abort(1);
                 }
-            }
-            Ok(Frame::Scheduler(messages)) => {
-                for message in messages {
-                    self.schedule(Event::Message(from, message));
-                }
-            }
-            Err(error) => {
-                let rank = self.transport.rank();
-                eprintln!("serried: rank {rank} cannot read a message of rank {from}: {error}");
-                self.transport.abort(1);
             }
         }
     }
@@ -263,22 +251,34 @@ impl<T: Transport> Rank<T> {
     fn deliver(&mut self) {
         let me = self.transport.rank();
         while !self.out.is_empty() {
-            let out = std::mem::take(&mut self.out);
+            let to_scheduler = std::mem::take(&mut self.out.scheduler);
+            let mut to_workers = self.out.take_workers();
             if self.head.is_some() {
-                self.schedule_all(out.scheduler);
-            } else if !out.scheduler.is_empty() {
-                self.send(0, &Frame::Scheduler(out.scheduler));
+                self.schedule_all(to_scheduler);
+            } else if !to_scheduler.is_empty() {
+                let mut frame = Vec::new();
+                for message in &to_scheduler {
+                    let written = put_scheduler(message, &mut frame);
+                    self.check(written);
+                }
+                self.transport.send(0, frame);
             }
-            for (rank, messages) in out.workers {
+            let mut messages = to_workers.drain(..).peekable();
+            while let Some((rank, message)) = messages.next() {
                 if rank == me {
                     let now = self.now();
-                    for message in messages {
-                        self.worker.handle(now, message, &mut self.out);
-                    }
-                } else {
-                    self.send(rank, &Frame::Worker(messages));
+                    self.worker.handle(now, message, &mut self.out);
+                    continue;
                 }
+                let mut frame = Vec::new();
+                self.check(put_worker(&message, &mut frame));
+                while let Some((_, message)) = messages.next_if(|(to, _)| *to == rank) {
+                    self.check(put_worker(&message, &mut frame));
+                }
+                self.transport.send(rank, frame);
             }
+            drop(messages);
+            self.out.reuse(to_workers);
         }
     }
 
@@ -297,13 +297,10 @@ impl<T: Transport> Rank<T> {
         }
     }
 
-    fn send(&mut self, to: u32, frame: &Frame) {
-        match wire::encode_to_vec(frame) {
-            Ok(bytes) => self.transport.send(to, bytes),
-            Err(error) => {
-                eprintln!("serried: rank {} cannot write a message: {error}", self.transport.rank());
-                self.transport.abort(1);
-            }
+    fn check(&mut self, written: Result<(), WireError>) {
+        if let Err(error) = written {
+            eprintln!("serried: rank {} cannot write a message: {error}", self.transport.rank());
+            self.transport.abort(1);
         }
     }
 }

@@ -11,6 +11,8 @@ mod pass;
 
 pub(crate) use dag::Dag;
 pub(crate) use pack::{External, Packing, pack};
-pub(crate) use part::{CallResult, Import, Output, Part, TaskFunction};
+pub(crate) use part::{
+    CallResult, Export, Import, Output, Part, Shape, TaskEntry, TaskFunction, push_constants,
+};
 pub(crate) use partition::partition;
 pub(crate) use pass::{Branch, PassSpec, SinkSpec, StageSpec, leaf_length};

@@ -1,8 +1,8 @@
 //! Packing: from a partitioned graph to what each rank is sent.
 
-use super::{Dag, Import, Output, Part, TaskFunction};
+use super::{Dag, Export, Import, Output, Part, Shape, TaskEntry, TaskFunction, push_constants};
 use crate::task::{GraphId, PassId, Place, Slot};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A value of the graph that no task of it makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,27 +11,28 @@ pub(crate) enum External {
     On { rank: u32, place: Place },
     /// It is on every rank, at the same place.
     Everywhere { place: Place },
-    /// A pass will deliver it to this rank.
+    /// A pass or the client will deliver it to this rank.
     Delivered { rank: u32 },
 }
 
 /// A graph with everything that packing needs to know of it.
 pub(crate) struct Packing<'a> {
     pub(crate) graph: GraphId,
+    /// Whether the ranks keep their parts, to run them again.
+    pub(crate) kept: bool,
     pub(crate) ranks: u32,
     pub(crate) dag: &'a Dag,
     pub(crate) owners: &'a [u32],
     /// The nodes behind the tasks.
     pub(crate) externals: &'a [External],
     pub(crate) functions: &'a [TaskFunction],
-    /// The function of each task, an index into `functions`.
-    pub(crate) function_of: &'a [u32],
-    /// The bytes of each task's constants.
-    pub(crate) constants_of: &'a dyn Fn(usize) -> &'a [u8],
+    /// The function of each task, an index into `functions`, and the bytes of its constants.
+    pub(crate) call_of: &'a dyn Fn(usize) -> (u32, &'a [u8]),
     /// What the client wants, by node.
     pub(crate) outputs: &'a [(u32, Output)],
-    /// The nodes that each pass reads, on every rank.
-    pub(crate) passes: &'a [(PassId, Vec<u32>)],
+    pub(crate) first_pass: PassId,
+    /// The nodes that each pass, by its number from the first, reads on every rank.
+    pub(crate) passes: &'a [(u32, Vec<u32>)],
 }
 
 /// The parts of all ranks that take part in a graph, and where each delivered external goes.
@@ -49,97 +50,131 @@ pub(crate) fn pack(packing: &Packing<'_>) -> Packed {
     Packer::new(packing).run()
 }
 
+/// The part of a rank in the making.
+struct Draft {
+    part: Part,
+    /// How many tasks the part will have: imports are numbered behind them.
+    tasks: u32,
+    shapes: HashMap<Shape, u32>,
+    functions: HashMap<u32, u32>,
+    /// The last shape that was looked up, in the numbers of the whole graph, and its number here.
+    last_shape: Option<(Shape, u32)>,
+}
+
 struct Packer<'a, 'b> {
     packing: &'b Packing<'a>,
-    parts: BTreeMap<u32, Part>,
+    drafts: Vec<Option<Box<Draft>>>,
     /// The slot of each task on its owner.
     slots: Vec<Slot>,
     /// The slot of each value that a rank imports, by (rank, node).
-    imported: BTreeMap<(u32, u32), Slot>,
-    /// For each rank the function numbers of its own table.
-    functions: BTreeMap<(u32, u32), u32>,
+    imported: HashMap<(u32, u32), Slot>,
+}
+
+impl Draft {
+    fn new(packing: &Packing<'_>, tasks: u32) -> Box<Self> {
+        let mut part = Part::new(packing.graph);
+        part.kept = packing.kept;
+        part.first_pass = packing.first_pass;
+        part.tasks.reserve_exact(tasks as usize);
+        Box::new(Draft { part, tasks, shapes: HashMap::new(), functions: HashMap::new(), last_shape: None })
+    }
+
+    /// The number that a shape has in this part.
+    fn shape(&mut self, shape: Shape, functions: &[TaskFunction]) -> u32 {
+        if let Some((last, number)) = self.last_shape
+            && last == shape
+        {
+            return number;
+        }
+        let part = &mut self.part;
+        let function = *self.functions.entry(shape.function).or_insert_with(|| {
+            part.functions.push(functions[shape.function as usize].clone());
+            part.functions.len() as u32 - 1
+        });
+        let number = *self.shapes.entry(shape).or_insert_with(|| {
+            part.shapes.push(Shape { function, ..shape });
+            part.shapes.len() as u32 - 1
+        });
+        self.last_shape = Some((shape, number));
+        number
+    }
 }
 
 impl<'a, 'b> Packer<'a, 'b> {
     fn new(packing: &'b Packing<'a>) -> Self {
-        let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
-        let slots = packing
-            .owners
-            .iter()
-            .map(|&owner| {
-                let count = counts.entry(owner).or_default();
-                *count += 1;
-                Slot(*count - 1)
-            })
-            .collect();
-        let mut parts: BTreeMap<u32, Part> = BTreeMap::new();
-        for (&rank, &count) in &counts {
-            let mut part = Part::new(packing.graph);
-            part.tasks.reserve_exact(count as usize);
-            parts.insert(rank, part);
-        }
-        Packer { packing, parts, slots, imported: BTreeMap::new(), functions: BTreeMap::new() }
+        let mut counts = vec![0u32; packing.ranks as usize];
+        let number = |&owner: &u32| {
+            let count = &mut counts[owner as usize];
+            *count += 1;
+            Slot(*count - 1)
+        };
+        let slots = packing.owners.iter().map(number).collect();
+        let draft = |&tasks: &u32| (tasks > 0).then(|| Draft::new(packing, tasks));
+        let drafts = counts.iter().map(draft).collect();
+        Packer { packing, drafts, slots, imported: HashMap::new() }
     }
 
     fn run(mut self) -> Packed {
         let packing = self.packing;
-        // Imports are numbered behind the tasks, so the number of tasks of each part must be known first.
-        let task_counts: BTreeMap<u32, usize> = {
-            let mut counts = BTreeMap::new();
-            for &owner in packing.owners {
-                *counts.entry(owner).or_default() += 1;
-            }
-            counts
-        };
-        let imports_start = |rank: u32| task_counts.get(&rank).copied().unwrap_or(0);
         for task in 0..packing.dag.len() {
-            let owner = packing.owners[task];
-            let inputs: Vec<Slot> = packing
-                .dag
-                .inputs(task)
-                .iter()
-                .map(|&node| self.slot_on(owner, node, &imports_start))
-                .collect();
-            let function = self.function_on(owner, packing.function_of[task]);
-            let part = self.parts.get_mut(&owner).expect("every owner has a part");
-            part.inputs.extend(inputs);
-            part.constants.extend_from_slice((packing.constants_of)(task));
-            let inputs_end = u32::try_from(part.inputs.len()).expect("fewer than 2^32 edges on a rank");
-            part.tasks.push((function, part.constants.len() as u64, inputs_end));
+            self.task(task);
         }
         for (pass, nodes) in packing.passes {
             for rank in 0..packing.ranks {
-                let slots = nodes.iter().map(|&node| self.slot_on(rank, node, &imports_start)).collect();
-                self.part(rank).passes.push((*pass, slots));
+                let slots = nodes.iter().map(|&node| self.slot_on(rank, node)).collect();
+                self.draft(rank).part.passes.push((*pass, slots));
             }
         }
         let mut homes = Vec::with_capacity(packing.outputs.len());
         for &(node, output) in packing.outputs {
             let home = self.home(node);
-            let slot = self.slot_on(home, node, &imports_start);
-            self.part(home).outputs.push((slot, output));
+            let slot = self.slot_on(home, node);
+            self.draft(home).part.outputs.push((slot, output));
             homes.push((home, Place { graph: packing.graph, slot }));
         }
         let tasks = packing.dag.len() as u32;
         let delivered = (0..packing.externals.len() as u32)
             .map(|external| match packing.externals[external as usize] {
                 External::Delivered { rank } => {
-                    let slot = self.slot_on(rank, tasks + external, &imports_start);
+                    let slot = self.slot_on(rank, tasks + external);
                     Some(Place { graph: packing.graph, slot })
                 }
                 _ => None,
             })
             .collect();
-        for part in self.parts.values_mut() {
+        let finish = |(rank, draft): (u32, Option<Box<Draft>>)| {
+            let mut part = draft?.part;
             part.exports.sort_unstable();
             part.outputs.sort_by_key(|(slot, _)| *slot);
-        }
-        Packed { parts: self.parts, delivered, homes }
+            Some((rank, part))
+        };
+        let parts = (0..).zip(self.drafts).filter_map(finish).collect();
+        Packed { parts, delivered, homes }
     }
 
-    fn part(&mut self, rank: u32) -> &mut Part {
-        let graph = self.packing.graph;
-        self.parts.entry(rank).or_insert_with(|| Part::new(graph))
+    /// Writes a task into the part of its owner.
+    fn task(&mut self, task: usize) {
+        let packing = self.packing;
+        let owner = packing.owners[task];
+        let inputs = packing.dag.inputs(task);
+        let (function, constants) = (packing.call_of)(task);
+        let shape = Shape { function, inputs: inputs.len() as u32, constants: constants.len() as u32 };
+        let draft = self.draft(owner);
+        let shape = draft.shape(shape, packing.functions);
+        let record = draft.part.records.len();
+        let entry = TaskEntry { shape, record: u32::try_from(record).expect("16 GB of records on a rank") };
+        draft.part.tasks.push(entry);
+        draft.part.records.resize(record + inputs.len(), 0);
+        push_constants(constants, &mut draft.part.records);
+        for (position, &input) in inputs.iter().enumerate() {
+            let slot = self.slot_on(owner, input);
+            self.draft(owner).part.records[record + position] = slot.0;
+        }
+    }
+
+    fn draft(&mut self, rank: u32) -> &mut Draft {
+        let packing = self.packing;
+        self.drafts[rank as usize].get_or_insert_with(|| Draft::new(packing, 0))
     }
 
     /// The rank that has, makes or is given the value.
@@ -154,7 +189,7 @@ impl<'a, 'b> Packer<'a, 'b> {
     }
 
     /// The slot in which `rank` finds the value of `node`, importing it if need be.
-    fn slot_on(&mut self, rank: u32, node: u32, imports_start: &dyn Fn(u32) -> usize) -> Slot {
+    fn slot_on(&mut self, rank: u32, node: u32) -> Slot {
         let tasks = self.packing.owners.len();
         if (node as usize) < tasks && self.packing.owners[node as usize] == rank {
             return self.slots[node as usize];
@@ -168,30 +203,16 @@ impl<'a, 'b> Packer<'a, 'b> {
             Some(External::On { rank: home, place }) if home == rank => Import::Here(place),
             _ => Import::Arrives,
         };
-        let start = imports_start(rank);
-        let part = self.part(rank);
-        let slot = Slot((start + part.imports.len()) as u32);
-        part.imports.push(import);
+        let draft = self.draft(rank);
+        let slot = Slot(draft.tasks + draft.part.imports.len() as u32);
+        draft.part.imports.push(import);
         self.imported.insert((rank, node), slot);
         let home = self.home(node);
         if import == Import::Arrives && home != rank {
-            let from = self.slot_on(home, node, imports_start);
-            let to = Place { graph: self.packing.graph, slot };
-            self.part(home).exports.push((from, rank, to));
+            let from = self.slot_on(home, node);
+            self.draft(home).part.exports.push(Export { from, rank, to: slot });
         }
         slot
-    }
-
-    fn function_on(&mut self, rank: u32, function: u32) -> u32 {
-        if let Some(&local) = self.functions.get(&(rank, function)) {
-            return local;
-        }
-        let entry = self.packing.functions[function as usize].clone();
-        let part = self.part(rank);
-        let local = part.functions.len() as u32;
-        part.functions.push(entry);
-        self.functions.insert((rank, function), local);
-        local
     }
 }
 
@@ -200,7 +221,6 @@ mod tests {
     use super::*;
 
     fn packed(dag: &Dag, owners: &[u32], externals: &[External], outputs: &[(u32, Output)]) -> Packed {
-        let function_of = vec![0; dag.len()];
         let function = TaskFunction {
             call: crate::task::pipeline::tests_support::any_call(),
             label: "f".into(),
@@ -208,14 +228,15 @@ mod tests {
         };
         pack(&Packing {
             graph: GraphId(7),
+            kept: false,
             ranks: 3,
             dag,
             owners,
             externals,
             functions: &[function],
-            function_of: &function_of,
-            constants_of: &|_| &[1, 2],
+            call_of: &|_| (0, &[1, 2]),
             outputs,
+            first_pass: PassId(0),
             passes: &[],
         })
     }
@@ -228,7 +249,7 @@ mod tests {
         assert_eq!(zero.tasks.len(), 2);
         assert_eq!(zero.inputs_of(1), [Slot(2), Slot(3)]);
         assert_eq!(zero.imports, [Import::Arrives; 2]);
-        assert_eq!(zero.exports, [(Slot(0), 1, Place { graph: GraphId(7), slot: Slot(2) })]);
+        assert_eq!(zero.exports, [Export { from: Slot(0), rank: 1, to: Slot(2) }]);
         assert_eq!(zero.outputs, [(Slot(1), Output::Result(5))]);
         assert_eq!(one.inputs_of(0), [Slot(2)]);
         assert_eq!(one.inputs_of(1), [Slot(2), Slot(2)]);
@@ -244,7 +265,6 @@ mod tests {
         let packed = packed(&dag, &[1, 2], &[External::On { rank: 1, place }], &[]);
         assert_eq!(packed.parts[&1].imports, [Import::Here(place)]);
         assert_eq!(packed.parts[&2].imports, [Import::Arrives]);
-        let to = Place { graph: GraphId(7), slot: Slot(1) };
-        assert_eq!(packed.parts[&1].exports, [(Slot(1), 2, to)]);
+        assert_eq!(packed.parts[&1].exports, [Export { from: Slot(1), rank: 2, to: Slot(1) }]);
     }
 }

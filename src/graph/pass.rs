@@ -48,6 +48,8 @@ pub(crate) struct SinkSpec {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct PassSpec {
     pub(crate) pass: PassId,
+    /// How often its graph was run before, if it is one that is kept.
+    pub(crate) run: u32,
     pub(crate) source: FnRef<BuiltSource>,
     pub(crate) source_constants: Vec<u8>,
     /// The collection that the source reads, if it is one that stayed on the ranks.

@@ -10,8 +10,14 @@ use std::{ops::Range, sync::Arc};
 pub(crate) enum ToWorker {
     /// Its part of a graph.
     Part(Box<Part>),
+    /// Run a part that it keeps.
+    Run(RunOrder),
+    /// Nobody will run a part again.
+    Discard(GraphId),
     /// A value that it imports.
     Value { to: Place, outcome: Outcome },
+    /// Send a value that is, or will be, here to the place of an import.
+    Forward { from: Place, rank: u32, to: Place },
     /// Values that nobody will ask for again.
     Release(Vec<Place>),
     /// Do not run this task if it has not begun; answer under this ticket.
@@ -32,6 +38,21 @@ pub(crate) enum ToWorker {
     ForgetCollection(CollectionId),
     /// The run is over.
     Leave,
+}
+
+/// A run of a graph whose parts the ranks keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunOrder {
+    /// The name under which the parts are kept.
+    pub(crate) kept: GraphId,
+    /// The name of the run.
+    pub(crate) graph: GraphId,
+    /// How often the graph was run before, for streams; 0 again if common random numbers are asked for.
+    pub(crate) run: u32,
+    /// Results stay on the ranks, and the client is told when they are there.
+    pub(crate) keep_results: bool,
+    /// The number of the first pass of the run.
+    pub(crate) first_pass: PassId,
 }
 
 /// A part of a sink's result.

@@ -3,6 +3,7 @@
 //! It knows no thread, no MPI and no clock: time is an argument. It speaks to the ranks in parts of graphs and
 //! ranges of elements, never once per task, and hears from them in batches.
 
+mod frame;
 mod grants;
 mod message;
 mod outbox;
@@ -11,8 +12,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use frame::{Message, Reader, put_scheduler, put_worker};
 pub(crate) use grants::Policy;
-pub(crate) use message::{Gathered, Progress, ToScheduler, ToWorker};
+pub(crate) use message::{Gathered, Progress, RunOrder, ToScheduler, ToWorker};
 pub(crate) use outbox::Outbox;
 pub(crate) use passes::{PassOrder, join_ranges};
-pub(crate) use state::{ClientEvent, Event, Scheduler, Submission};
+pub(crate) use state::{ClientEvent, Event, KeptRun, Scheduler, Submission};

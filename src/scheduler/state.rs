@@ -1,7 +1,7 @@
 //! The state machine.
 
 use super::{
-    Outbox, Policy, ToScheduler, ToWorker,
+    Outbox, Policy, RunOrder, ToScheduler, ToWorker,
     passes::{Pass, PassOrder, Threads, Whereabouts},
 };
 use crate::graph::Part;
@@ -16,10 +16,23 @@ use std::{
 #[derive(Debug, Default)]
 pub(crate) struct Submission {
     pub(crate) parts: BTreeMap<u32, Part>,
+    /// The run of parts that the ranks keep.
+    pub(crate) run: Option<KeptRun>,
     pub(crate) values: Vec<(u32, Place, crate::task::Stored)>,
     pub(crate) passes: Vec<PassOrder>,
     /// How many results and notices the client waits for.
     pub(crate) awaited: usize,
+}
+
+/// A run of parts that the ranks keep, in place of parts.
+#[derive(Debug, Clone)]
+pub(crate) struct KeptRun {
+    pub(crate) order: RunOrder,
+    /// The ranks that keep a part.
+    pub(crate) ranks: Arc<[u32]>,
+    /// Values that are, or will be, on ranks: the holder, the place there, and the rank and the place of the
+    /// import that reads it.
+    pub(crate) forwards: Vec<(u32, Place, u32, Place)>,
 }
 
 /// What can happen.
@@ -27,6 +40,8 @@ pub(crate) struct Submission {
 pub(crate) enum Event {
     /// The client wants a graph run.
     Submit(GraphId, Submission),
+    /// The client will not run a kept graph again; these ranks keep parts of it.
+    Discard(GraphId, Arc<[u32]>),
     /// The client lets go of values: their rank and place.
     Release(Vec<(u32, Place)>),
     /// The client lets go of a value that is on every rank.
@@ -115,6 +130,11 @@ impl Scheduler {
         }
         match event {
             Event::Submit(graph, submission) => self.submit(graph, submission, out),
+            Event::Discard(graph, ranks) => {
+                for &rank in &*ranks {
+                    out.tell_worker(rank, ToWorker::Discard(graph));
+                }
+            }
             Event::Release(places) => {
                 let mut by_rank: BTreeMap<u32, Vec<Place>> = BTreeMap::new();
                 for (rank, place) in places {
@@ -161,12 +181,21 @@ impl Scheduler {
     }
 
     fn submit(&mut self, graph: GraphId, submission: Submission, out: &mut Outbox) {
-        let ranks: BTreeSet<u32> = submission.parts.keys().copied().collect();
+        let kept = submission.run.iter().flat_map(|run| run.ranks.iter());
+        let ranks: BTreeSet<u32> = submission.parts.keys().chain(kept).copied().collect();
         if submission.awaited > 0 {
             self.awaited.insert(graph, (submission.awaited, ranks));
         }
         for (rank, part) in submission.parts {
             out.tell_worker(rank, ToWorker::Part(Box::new(part)));
+        }
+        if let Some(run) = submission.run {
+            for &rank in &*run.ranks {
+                out.tell_worker(rank, ToWorker::Run(run.order));
+            }
+            for (holder, from, rank, to) in run.forwards {
+                out.tell_worker(holder, ToWorker::Forward { from, rank, to });
+            }
         }
         for (rank, to, value) in submission.values {
             out.tell_worker(rank, ToWorker::Value { to, outcome: Ok(value) });

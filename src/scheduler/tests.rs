@@ -31,6 +31,7 @@ fn order(length: u64) -> PassOrder {
     };
     let spec = PassSpec {
         pass: PASS,
+        run: 0,
         source,
         source_constants: vec![0; 8],
         reads: None,
@@ -79,11 +80,8 @@ impl Rig {
         self.scheduler.handle(self.now, event, &mut out, &mut letters);
         self.scheduler.sanity_check();
         assert!(out.scheduler.is_empty(), "it does not talk to itself");
-        let said: Vec<(u32, String)> = out
-            .workers
-            .iter()
-            .flat_map(|(rank, messages)| messages.iter().map(|message| (*rank, brief(message))))
-            .collect();
+        let said: Vec<(u32, String)> =
+            out.take_workers().iter().map(|(rank, message)| (*rank, brief(message))).collect();
         let said: Vec<(u32, &str)> = said.iter().map(|(rank, text)| (*rank, text.as_str())).collect();
         assert_eq!(said, sent);
         letters
@@ -162,8 +160,8 @@ fn parts_go_before_the_values_and_passes_that_need_them() {
     let submission = Submission {
         parts: [(1, part)].into(),
         values: vec![(1, place, value.clone())],
-        passes: Vec::new(),
         awaited: 1,
+        ..Submission::default()
     };
     rig.expect(Event::Submit(GRAPH, submission), &[(1, "part g3"), (1, "value g3 s0")]);
     assert!(!rig.scheduler.is_idle());

@@ -7,6 +7,8 @@ macro_rules! identifiers {
     ($($(#[$doc:meta])* $name:ident $letter:literal)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(bytemuck::Pod, bytemuck::Zeroable)]
+        #[repr(transparent)]
         pub(crate) struct $name(pub(crate) u32);
 
         impl $name {
@@ -38,7 +40,21 @@ identifiers! {
 }
 
 /// A value on a rank that is known from the context.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    bytemuck::Pod,
+    bytemuck::Zeroable,
+)]
+#[repr(C)]
 pub(crate) struct Place {
     pub(crate) graph: GraphId,
     pub(crate) slot: Slot,

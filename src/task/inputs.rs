@@ -1,7 +1,7 @@
 //! What an entry reads: the constants of its record, the values it depends on, and its rank.
 
 use super::{Collections, Failure, Locals, Stored};
-use crate::random::{Seed, Stream, StreamFamily};
+use crate::random::{RESERVED, Seed, Stream, StreamFamily};
 use crate::wire::{self, Value};
 
 /// What tasks may know of the rank they run on.
@@ -17,33 +17,56 @@ pub(crate) struct RankContext {
 /// The arguments of one task, read in the order in which they were packed.
 pub(crate) struct Inputs<'a> {
     constants: &'a [u8],
-    values: std::vec::IntoIter<Stored>,
+    values: std::slice::IterMut<'a, Option<Stored>>,
+    run: u32,
     context: &'a RankContext,
 }
 
 impl<'a> Inputs<'a> {
-    pub(crate) fn new(constants: &'a [u8], values: Vec<Stored>, context: &'a RankContext) -> Self {
-        Inputs { constants, values: values.into_iter(), context }
+    /// `run` tells how often the graph of the task was run before.
+    #[inline]
+    pub(crate) fn new(
+        constants: &'a [u8],
+        values: &'a mut [Option<Stored>],
+        run: u32,
+        context: &'a RankContext,
+    ) -> Self {
+        Inputs { constants, values: values.iter_mut(), run, context }
+    }
+
+    /// Inputs without values.
+    pub(crate) fn of_constants(constants: &'a [u8], context: &'a RankContext) -> Self {
+        Inputs::new(constants, &mut [], 0, context)
     }
 
     /// The next constant.
+    #[inline]
     pub(crate) fn constant<T: Value>(&mut self) -> Result<T, Failure> {
         Ok(wire::decode_from(&mut self.constants)?)
     }
 
     /// The next value that another task made.
+    #[inline]
     pub(crate) fn value(&mut self) -> Stored {
-        self.values.next().expect("the graph supplies as many values as were packed")
+        let value = self.values.next().and_then(Option::take);
+        value.expect("the graph supplies as many values as were packed")
     }
 
-    /// The stream with this key under the seed of the run.
+    /// The stream with this key under the seed of the run. The runs of a kept graph after its first have
+    /// streams of their own: (reserved, reserved, number of the run) goes before the key.
     pub(crate) fn stream(&self, key: &[u32]) -> Stream {
-        Stream::new(&self.context.seed, key)
+        match self.run {
+            0 => Stream::new(&self.context.seed, key),
+            run => StreamFamily::new(&self.context.seed, &[RESERVED, RESERVED, run]).stream(key),
+        }
     }
 
     /// The streams whose keys begin with `prefix`.
     pub(crate) fn streams(&self, prefix: &[u32]) -> StreamFamily {
-        StreamFamily::new(&self.context.seed, prefix)
+        match self.run {
+            0 => StreamFamily::new(&self.context.seed, prefix),
+            run => StreamFamily::new(&self.context.seed, &[RESERVED, RESERVED, run]).subfamily(prefix),
+        }
     }
 
     pub(crate) fn locals(&self) -> &'a Locals {
@@ -56,7 +79,7 @@ impl<'a> Inputs<'a> {
 
     #[cfg(test)]
     pub(crate) fn empty<R>(with: impl FnOnce(&mut Inputs<'_>) -> R) -> R {
-        with(&mut Inputs::new(&[], Vec::new(), &RankContext::for_tests(0)))
+        with(&mut Inputs::of_constants(&[], &RankContext::for_tests(0)))
     }
 }
 

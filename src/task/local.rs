@@ -47,7 +47,7 @@ impl Locals {
         let cell = cell.expect("a context is defined before tasks that use it are sent");
         let built = cell.built.get_or_init(|| {
             let builder = cell.spec.builder.resolve()?;
-            let mut inputs = Inputs::new(&cell.spec.constants, Vec::new(), context);
+            let mut inputs = Inputs::of_constants(&cell.spec.constants, context);
             contain(|| builder.call(&mut inputs))?
         });
         let instance = Arc::clone(built.as_ref().map_err(Clone::clone)?);

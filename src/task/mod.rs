@@ -22,7 +22,7 @@ pub(crate) use function::{Build, FnRef, Function, FunctionError};
 pub(crate) use ids::{CollectionId, GraphId, NodeId, PassId, Place, Slot};
 pub(crate) use inputs::{Inputs, RankContext};
 pub(crate) use local::{Built, LocalSpec, Locals};
-pub(crate) use panics::{contain, contain_thread, install_hook};
+pub(crate) use panics::{catch, contain, contain_thread, contained, install_hook};
 pub(crate) use value::{Erased, Outcome, Stored, erase};
 pub use whereabouts::{Whereabouts, whereabouts};
 pub(crate) use whereabouts::{settle, unsettle};

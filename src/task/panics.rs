@@ -41,12 +41,34 @@ pub(crate) fn contain_thread() {
     CONTAINED.set(true);
 }
 
+/// A stretch in which this thread's panics are caught.
+#[derive(Debug)]
+pub(crate) struct Contained {
+    outer: bool,
+}
+
+/// From now on, until the value is dropped, panics of this thread are recorded: whoever asks catches them.
+pub(crate) fn contained() -> Contained {
+    Contained { outer: CONTAINED.replace(true) }
+}
+
+impl Drop for Contained {
+    fn drop(&mut self) {
+        CONTAINED.set(self.outer);
+    }
+}
+
 /// Runs `work`, and turns a panic into a failure with the panic's message and place.
 pub(crate) fn contain<R>(work: impl FnOnce() -> R) -> Result<R, Failure> {
-    let outer = CONTAINED.replace(true);
-    let result = panic::catch_unwind(AssertUnwindSafe(work));
-    CONTAINED.set(outer);
-    result.map_err(|payload| Failure::panic(describe(&*payload)))
+    let _contained = contained();
+    catch(work).map_err(|failure| *failure)
+}
+
+/// As [`contain`], in a stretch that is [`contained`] already.
+#[inline]
+pub(crate) fn catch<R>(work: impl FnOnce() -> R) -> Result<R, Box<Failure>> {
+    panic::catch_unwind(AssertUnwindSafe(work))
+        .map_err(|payload| Box::new(Failure::panic(describe(&*payload))))
 }
 
 fn record(info: &PanicHookInfo<'_>) {

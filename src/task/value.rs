@@ -5,6 +5,7 @@ use crate::wire::{self, Value, WireError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{
     any::Any,
+    ops::Range,
     sync::{Arc, OnceLock},
 };
 
@@ -61,8 +62,25 @@ pub(crate) enum Stored {
 /// The bytes of a value from another rank, and the value once somebody has read it.
 #[derive(Debug)]
 pub(crate) struct Arrived {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     value: OnceLock<Result<Arc<dyn Erased>, WireError>>,
+}
+
+/// Bytes of a value: the whole of a vector, or a stretch of what came with others in one piece.
+#[derive(Debug)]
+enum Bytes {
+    Whole(Vec<u8>),
+    Stretch(Arc<Vec<u8>>, Range<usize>),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Whole(bytes) => bytes,
+            Bytes::Stretch(frame, range) => &frame[range.clone()],
+        }
+    }
 }
 
 /// How a task ended.
@@ -70,6 +88,18 @@ pub(crate) type Outcome = Result<Stored, Arc<TaskError>>;
 
 impl Stored {
     pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Stored::of_bytes(Bytes::Whole(bytes))
+    }
+
+    /// A value whose bytes came with others in one frame. One that makes up most of the frame is not copied.
+    pub(crate) fn from_frame(frame: &Arc<Vec<u8>>, range: Range<usize>) -> Self {
+        Stored::of_bytes(match 2 * range.len() >= frame.len() {
+            true => Bytes::Stretch(Arc::clone(frame), range),
+            false => Bytes::Whole(frame[range].to_vec()),
+        })
+    }
+
+    fn of_bytes(bytes: Bytes) -> Self {
         Stored::Arrived(Arc::new(Arrived { bytes, value: OnceLock::new() }))
     }
 

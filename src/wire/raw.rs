@@ -65,12 +65,16 @@ fn decode_as<E: Plain, T: Value>(bytes: &mut &[u8]) -> Option<Result<T, WireErro
     Some(value.map(|value| *value.downcast::<T>().expect("the type identifiers are equal")))
 }
 
-fn put_elements<E: Plain>(elements: &[E], out: &mut Vec<u8>) {
+/// Appends the number of elements and their bytes.
+pub(crate) fn put_elements<E: bytemuck::NoUninit>(elements: &[E], out: &mut Vec<u8>) {
     out.extend_from_slice(&(elements.len() as u64).to_le_bytes());
     out.extend_from_slice(bytemuck::cast_slice(elements));
 }
 
-fn take_elements<E: Plain, T>(bytes: &mut &[u8]) -> Result<Vec<E>, WireError> {
+/// Reads what [`put_elements`] wrote for a `T`.
+pub(crate) fn take_elements<E: bytemuck::AnyBitPattern + bytemuck::NoUninit, T>(
+    bytes: &mut &[u8],
+) -> Result<Vec<E>, WireError> {
     let short = || WireError::new::<T>("the message ends inside it");
     let (length, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
     let size = (u64::from_le_bytes(*length) as usize)

@@ -1,278 +1,373 @@
-//! A rank's part of a graph in progress: what is ready, what has been made, and who still reads it.
+//! A run of a rank's part of a graph: what is ready, what has been made, and who still reads it.
 
-use super::state::Timing;
-use crate::graph::{CallResult, Import, Output, Part, TaskFunction};
-use crate::task::{Function, FunctionError, Outcome, PassId, Place, Slot, Stored};
+use super::{ready::ReadySet, state::Timing, wiring::Wiring};
+use crate::graph::Output;
+use crate::task::{GraphId, Outcome, PassId, Place, Slot, Stored};
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Where a slot stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// A task that waits for inputs, or an import that has not come.
-    Waiting,
-    /// A task all of whose inputs are there.
-    Ready,
-    /// A task that was given out.
-    Running,
-    /// There is an outcome, or there was one until its last reader had it.
-    Done,
+/// Where a slot stands: a task or an import that is waited for counts what is missing; the rest are marks.
+type Missing = u32;
+/// A task all of whose inputs are there.
+const READY: Missing = u32::MAX - 2;
+/// A task that was given out.
+const RUNNING: Missing = u32::MAX - 1;
+/// There is an outcome, or there was one until its last reader had it.
+const DONE: Missing = u32::MAX;
+/// No value is held.
+const NOTHING: u32 = u32::MAX;
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    missing: Missing,
+    /// Reads still to come: by tasks, by passes, and one for the client if it keeps the value.
+    readers: u32,
+    /// Where among the values the outcome is.
+    value: u32,
 }
 
-/// The state of one part.
+/// Somebody outside of the graph waits for a value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Forward {
+    pub(super) rank: u32,
+    pub(super) to: Place,
+}
+
+/// The state of one run.
 #[derive(Debug)]
 pub(super) struct Graph {
-    pub(super) part: Arc<Part>,
-    pub(super) calls: Vec<Function<CallResult>>,
+    pub(super) id: GraphId,
+    /// How often the graph was run before, if it is one that is kept.
+    pub(super) run: u32,
+    pub(super) wiring: Arc<Wiring>,
+    /// Results stay on this rank.
+    keep_results: bool,
+    first_pass: PassId,
     /// How long each function takes, once it has run.
     pub(super) timings: Vec<Option<Timing>>,
-    stages: Vec<Stage>,
-    /// Inputs of each task that are not there yet.
-    missing: Vec<u32>,
-    /// Reads of each slot still to come: by tasks, by passes, and one for the client if it keeps the value.
-    readers: Vec<u32>,
-    outcomes: Vec<Option<Outcome>>,
-    successor_ends: Vec<u32>,
-    successors: Vec<Slot>,
+    states: Vec<State>,
+    values: Values,
+    /// Tasks for whose values somebody elsewhere waits go first.
+    awaited: ReadySet,
+    others: ReadySet,
     /// Other graphs' imports of values that are not there yet.
-    pub(super) forwards: BTreeMap<Slot, Vec<Place>>,
-    pass_readers: BTreeMap<Slot, Vec<PassId>>,
-    ready: Vec<Slot>,
+    forwards: BTreeMap<Slot, Vec<Forward>>,
+    /// Of tasks that were cancelled while they waited, the inputs that are still to come.
+    abandoned: BTreeMap<Slot, u32>,
     /// Slots that are not done.
     open: usize,
-    /// Outcomes that somebody will still read.
-    held: usize,
+    any_failed: bool,
+}
+
+/// The outcomes that somebody will still read.
+#[derive(Debug, Default)]
+struct Values {
+    outcomes: Vec<Option<Outcome>>,
+    free: Vec<u32>,
+}
+
+impl Values {
+    fn add(&mut self, outcome: Outcome) -> u32 {
+        match self.free.pop() {
+            Some(index) => {
+                self.outcomes[index as usize] = Some(outcome);
+                index
+            }
+            None => {
+                self.outcomes.push(Some(outcome));
+                self.outcomes.len() as u32 - 1
+            }
+        }
+    }
+
+    fn take(&mut self, index: u32) -> Option<Outcome> {
+        let outcome = self.outcomes.get_mut(index as usize)?.take();
+        self.free.push(index);
+        outcome
+    }
+
+    fn held(&self) -> usize {
+        self.outcomes.len() - self.free.len()
+    }
+}
+
+/// How a run differs from another of the same part.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunOf {
+    pub(super) id: GraphId,
+    pub(super) run: u32,
+    pub(super) keep_results: bool,
+    pub(super) first_pass: PassId,
+}
+
+/// What follows from an outcome.
+#[derive(Debug, Default)]
+pub(super) struct Consequences {
+    /// Tasks that fail with it, since one of their inputs failed.
+    pub(super) failing: Vec<(Slot, Outcome)>,
+    pub(super) passes: Vec<PassId>,
+    pub(super) forwards: Vec<Forward>,
 }
 
 impl Graph {
-    /// `timing` tells how long each function takes that has run on this rank.
-    pub(super) fn new(
-        part: Part,
-        timing: impl Fn(&TaskFunction) -> Option<Timing>,
-    ) -> Result<Self, FunctionError> {
-        let slots = part.slots();
-        let tasks = part.tasks.len();
-        let calls = part.functions.iter().map(|f| f.call.resolve()).collect::<Result<_, _>>()?;
-        let mut readers = vec![0u32; slots];
-        for slot in &part.inputs {
-            readers[slot.index()] += 1;
-        }
-        // Successors in compressed rows, from the reads of tasks alone.
-        let mut ends = Vec::with_capacity(slots);
-        let mut total = 0;
-        for &count in &readers {
-            ends.push(total);
-            total += count;
-        }
-        let mut successors = vec![Slot(0); total as usize];
-        let mut missing = Vec::with_capacity(tasks);
-        for task in 0..tasks {
-            let inputs = part.inputs_of(task);
-            missing.push(inputs.len() as u32);
-            for input in inputs {
-                let end = &mut ends[input.index()];
-                successors[*end as usize] = Slot(task as u32);
-                *end += 1;
-            }
-        }
-        let mut pass_readers: BTreeMap<Slot, Vec<PassId>> = BTreeMap::new();
-        for (pass, slots) in &part.passes {
-            for &slot in slots {
-                readers[slot.index()] += 1;
-                pass_readers.entry(slot).or_default().push(*pass);
-            }
-        }
-        for (slot, output) in &part.outputs {
-            readers[slot.index()] += u32::from(matches!(output, Output::Keep(_) | Output::Hold));
-        }
-        let mut stages = vec![Stage::Waiting; slots];
-        // The stack of ready tasks is filled from behind, so that the first task is taken first.
-        let ready: Vec<Slot> =
-            (0..tasks).rev().filter(|&task| missing[task] == 0).map(|task| Slot(task as u32)).collect();
-        for slot in &ready {
-            stages[slot.index()] = Stage::Ready;
-        }
-        Ok(Graph {
-            timings: part.functions.iter().map(timing).collect(),
-            calls,
-            stages,
-            missing,
-            readers,
-            outcomes: vec![None; slots],
-            successor_ends: ends,
-            successors,
-            forwards: BTreeMap::new(),
-            pass_readers,
-            ready,
-            open: slots,
-            held: 0,
-            part: Arc::new(part),
-        })
-    }
-
-    /// The imports that are, or will be, on this rank.
-    pub(super) fn imports_here(&self) -> Vec<(Slot, Place)> {
-        let first = self.part.tasks.len();
-        (first..)
-            .zip(&self.part.imports)
-            .filter_map(|(slot, import)| match import {
-                Import::Here(place) => Some((Slot(slot as u32), *place)),
-                Import::Arrives => None,
+    /// A run of `wiring`. `timings` are those of its functions that have run on this rank.
+    pub(super) fn new(wiring: Arc<Wiring>, of: RunOf, timings: Vec<Option<Timing>>) -> Self {
+        let part = &wiring.part;
+        let (slots, tasks) = (part.slots(), part.tasks.len());
+        let mut states: Vec<State> = (0..slots as u32)
+            .map(|slot| State {
+                missing: if (slot as usize) < tasks { part.shape(slot as usize).inputs } else { 1 },
+                readers: wiring.readers_of(Slot(slot)).len() as u32,
+                value: NOTHING,
             })
-            .collect()
+            .collect();
+        wiring.other_readers(of.keep_results).for_each(|slot| states[slot.index()].readers += 1);
+        let mut graph = Graph {
+            id: of.id,
+            run: of.run,
+            keep_results: of.keep_results,
+            first_pass: of.first_pass,
+            timings,
+            states,
+            values: Values::default(),
+            awaited: ReadySet::new(tasks),
+            others: ReadySet::new(tasks),
+            forwards: BTreeMap::new(),
+            abandoned: BTreeMap::new(),
+            open: slots,
+            any_failed: false,
+            wiring,
+        };
+        let wiring = Arc::clone(&graph.wiring);
+        wiring.sources.iter().for_each(|&source| graph.make_ready(source));
+        graph
     }
 
     pub(super) fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        self.ready_count() > 0
     }
 
     pub(super) fn ready_count(&self) -> usize {
-        self.ready.len()
+        self.awaited.len() + self.others.len()
     }
 
-    /// The function of the next ready task; drops tasks that were cancelled while they were ready.
-    pub(super) fn next_function(&mut self) -> Option<u32> {
-        while let Some(&slot) = self.ready.last() {
-            if self.stages[slot.index()] == Stage::Ready {
-                return Some(self.part.tasks[slot.index()].0);
-            }
-            self.ready.pop();
-        }
-        None
+    #[inline]
+    fn make_ready(&mut self, task: Slot) {
+        self.states[task.index()].missing = READY;
+        let awaited = self.wiring.marks(task).is_awaited();
+        if awaited { &mut self.awaited } else { &mut self.others }.insert(task.0);
     }
 
-    /// Gives out the next ready task with the values it reads. The last reader of a value gets the value
+    fn remove_ready(&mut self, task: Slot) {
+        let awaited = self.wiring.marks(task).is_awaited();
+        if awaited { &mut self.awaited } else { &mut self.others }.remove(task.0);
+    }
+
+    /// The next ready task, its function, and whether somebody elsewhere waits for its value.
+    #[inline]
+    pub(super) fn next(&self) -> Option<(Slot, u32, bool)> {
+        let (task, awaited) = match self.awaited.first() {
+            Some(task) => (task, true),
+            None => (self.others.first()?, false),
+        };
+        Some((Slot(task), self.wiring.part.shape(task as usize).function, awaited))
+    }
+
+    /// Gives out a ready task; appends the values that it reads. The last reader of a value gets the value
     /// itself, others share it.
-    pub(super) fn take_ready(&mut self) -> Option<(Slot, Vec<Stored>)> {
-        self.next_function()?;
-        let slot = self.ready.pop()?;
-        self.stages[slot.index()] = Stage::Running;
-        let part = Arc::clone(&self.part);
-        let values = part.inputs_of(slot.index()).iter().map(|&input| {
-            self.read(input).and_then(Result::ok).expect("a task is ready when its inputs are good")
-        });
-        Some((slot, values.collect()))
+    #[inline]
+    pub(super) fn take(&mut self, task: Slot, values: &mut Vec<Option<Stored>>) {
+        self.remove_ready(task);
+        self.states[task.index()].missing = RUNNING;
+        for position in self.wiring.part.inputs_range(task.index()) {
+            let input = Slot(self.wiring.part.records[position]);
+            let value = self.read(input).and_then(Result::ok);
+            values.push(Some(value.expect("a task is ready when its inputs are good")));
+        }
     }
 
     /// Whether the slot has had its outcome.
     pub(super) fn is_done(&self, slot: Slot) -> bool {
-        self.stages[slot.index()] == Stage::Done
+        self.states[slot.index()].missing == DONE
     }
 
     /// Whether the task was given out or is done, or the slot is no task, which nobody can keep from coming.
     pub(super) fn has_begun(&self, slot: Slot) -> bool {
-        slot.index() >= self.part.tasks.len()
-            || matches!(self.stages[slot.index()], Stage::Running | Stage::Done)
+        slot.index() >= self.wiring.part.tasks.len()
+            || matches!(self.states[slot.index()].missing, RUNNING | DONE)
     }
 
     /// Whether anybody on this or another rank, or the client, will read the value.
     pub(super) fn is_wanted(&self, slot: Slot) -> bool {
-        let listed = |exported: Option<&(Slot, u32, Place)>| exported.is_some_and(|(of, ..)| *of == slot);
-        let first = self.part.exports.partition_point(|(of, ..)| *of < slot);
-        self.readers[slot.index()] > 0
-            || listed(self.part.exports.get(first))
+        let part = &self.wiring.part;
+        self.states[slot.index()].readers > 0
+            || part.exports_of(slot).next().is_some()
             || self.forwards.contains_key(&slot)
-            || self.part.outputs_of(slot).any(|output| matches!(output, Output::Result(_)))
+            || part.outputs_of(slot).any(|output| matches!(output, Output::Result(_)))
+    }
+
+    /// What the client wants of a slot in this run.
+    pub(super) fn outputs_of(&self, slot: Slot) -> impl Iterator<Item = Output> {
+        let keep = self.keep_results;
+        self.wiring.part.outputs_of(slot).map(move |output| match output {
+            Output::Result(token) if keep => Output::Keep(token),
+            output => output,
+        })
     }
 
     /// Reads a value once, counted.
+    #[inline]
     pub(super) fn read(&mut self, slot: Slot) -> Option<Outcome> {
-        let readers = &mut self.readers[slot.index()];
-        *readers = readers.saturating_sub(1);
-        if *readers > 0 {
-            return self.outcomes[slot.index()].clone();
+        let state = &mut self.states[slot.index()];
+        state.readers = state.readers.saturating_sub(1);
+        if state.readers > 0 {
+            return self.values.outcomes.get(state.value as usize)?.clone();
         }
-        let outcome = self.outcomes[slot.index()].take();
-        self.held -= usize::from(outcome.is_some());
-        outcome
+        let index = std::mem::replace(&mut state.value, NOTHING);
+        if index == NOTHING { None } else { self.values.take(index) }
     }
 
     /// Looks at an outcome without counting it as a read.
     pub(super) fn peek(&self, slot: Slot) -> Option<&Outcome> {
-        self.outcomes[slot.index()].as_ref()
+        self.values.outcomes.get(self.states[slot.index()].value as usize)?.as_ref()
     }
 
-    /// Records an outcome. Returns the tasks that fail with it, since one of their inputs failed, and the
-    /// passes that read it.
-    pub(super) fn complete(&mut self, slot: Slot, outcome: &Outcome) -> (Vec<(Slot, Outcome)>, Vec<PassId>) {
-        let at = slot.index();
-        if self.stages[at] == Stage::Done {
-            return Default::default();
+    /// Somebody outside of the graph waits for a value that is not there yet.
+    pub(super) fn forward(&mut self, slot: Slot, forward: Forward) {
+        self.forwards.entry(slot).or_default().push(forward);
+    }
+
+    /// Records the value of a task of which nothing special follows; whether that was all there is to do.
+    #[inline]
+    pub(super) fn complete_plainly(&mut self, slot: Slot, outcome: &Outcome) -> bool {
+        let plain = self.wiring.marks(slot).is_plain() && self.forwards.is_empty() && outcome.is_ok();
+        if !plain || self.any_failed || self.is_done(slot) {
+            return false;
         }
-        self.stages[at] = Stage::Done;
+        self.put(slot, outcome);
+        for position in 0..self.wiring.readers_of(slot).len() {
+            let reader = self.wiring.readers_of(slot)[position];
+            self.arrived(reader);
+        }
+        true
+    }
+
+    /// Records an outcome; nothing follows from it if there was one before.
+    pub(super) fn complete(&mut self, slot: Slot, outcome: &Outcome) -> Consequences {
+        let mut consequences = Consequences::default();
+        if self.is_done(slot) {
+            return consequences;
+        }
+        self.any_failed |= outcome.is_err();
+        self.put(slot, outcome);
+        let wiring = Arc::clone(&self.wiring);
+        for &reader in wiring.readers_of(slot) {
+            if self.arrived(reader)
+                && self.any_failed
+                && let Some(failure) = self.failed_input(reader)
+            {
+                self.remove_ready(reader);
+                self.forget_inputs(reader);
+                // Until its failure is recorded nobody may take it for ready.
+                self.states[reader.index()].missing = RUNNING;
+                consequences.failing.push((reader, failure));
+            }
+        }
+        let reads = wiring.part.passes.iter().filter(|(_, slots)| slots.contains(&slot));
+        consequences.passes = reads.map(|(pass, _)| PassId(self.first_pass.0 + pass)).collect();
+        consequences.forwards = self.forwards.remove(&slot).unwrap_or_default();
+        consequences
+    }
+
+    /// Notes that a slot is done, and its outcome if anybody will read it.
+    #[inline]
+    fn put(&mut self, slot: Slot, outcome: &Outcome) {
+        let state = &mut self.states[slot.index()];
+        state.missing = DONE;
         self.open -= 1;
-        if self.readers[at] > 0 {
-            self.outcomes[at] = Some(outcome.clone());
-            self.held += 1;
+        if state.readers > 0 {
+            state.value = self.values.add(outcome.clone());
         }
-        let start = if at == 0 { 0 } else { self.successor_ends[at - 1] as usize };
-        let mut failing = Vec::new();
-        for position in start..self.successor_ends[at] as usize {
-            let successor = self.successors[position];
-            let missing = &mut self.missing[successor.index()];
-            *missing -= 1;
-            if *missing > 0 {
-                continue;
-            }
-            if self.stages[successor.index()] == Stage::Done {
-                // It was cancelled while it waited.
-                self.forget_inputs(successor);
-            } else {
-                match self.failed_input(successor) {
-                    Some(failure) => {
-                        self.forget_inputs(successor);
-                        failing.push((successor, failure));
-                    }
-                    None => {
-                        self.stages[successor.index()] = Stage::Ready;
-                        self.ready.push(successor);
-                    }
-                }
-            }
-        }
-        (failing, self.pass_readers.remove(&slot).unwrap_or_default())
     }
 
-    /// Ends a task that has not begun.
+    /// One input more of a task is there; whether the task has become ready with it.
+    #[inline]
+    fn arrived(&mut self, task: Slot) -> bool {
+        let missing = &mut self.states[task.index()].missing;
+        if *missing == DONE {
+            self.arrived_in_vain(task);
+            return false;
+        }
+        *missing -= 1;
+        if *missing > 0 {
+            return false;
+        }
+        self.make_ready(task);
+        true
+    }
+
+    /// One input more of a task that was cancelled while it waited is there.
+    #[cold]
+    fn arrived_in_vain(&mut self, task: Slot) {
+        let missing = self.abandoned.get_mut(&task).expect("it was cancelled while it waited");
+        *missing -= 1;
+        if *missing == 0 {
+            self.abandoned.remove(&task);
+            self.forget_inputs(task);
+        }
+    }
+
+    /// Gets a task that has not begun ready to be ended.
     pub(super) fn cancel(&mut self, slot: Slot) {
-        if self.stages[slot.index()] == Stage::Ready {
-            self.forget_inputs(slot);
+        match self.states[slot.index()].missing {
+            READY => {
+                self.remove_ready(slot);
+                self.forget_inputs(slot);
+            }
+            missing => {
+                self.abandoned.insert(slot, missing);
+            }
         }
     }
 
     /// The failure of the first input, in the order of the arguments, that failed.
     fn failed_input(&self, task: Slot) -> Option<Outcome> {
-        let mut inputs = self.part.inputs_of(task.index()).iter();
+        let mut inputs = self.wiring.part.inputs_of(task.index()).iter();
         inputs.find_map(|&input| self.peek(input).filter(|outcome| outcome.is_err()).cloned())
     }
 
     /// Counts the reads of a task that will never run.
     fn forget_inputs(&mut self, task: Slot) {
-        let part = Arc::clone(&self.part);
-        for &input in part.inputs_of(task.index()) {
+        let wiring = Arc::clone(&self.wiring);
+        for &input in wiring.part.inputs_of(task.index()) {
             self.read(input);
         }
     }
 
     /// Whether nothing of this graph is to be done or read any more.
     pub(super) fn is_over(&self) -> bool {
-        self.open == 0 && self.held == 0
+        self.open == 0 && self.values.held() == 0
     }
 
     #[cfg(test)]
     pub(super) fn sanity_check(&self) {
-        assert_eq!(self.open, self.stages.iter().filter(|s| **s != Stage::Done).count());
-        assert_eq!(self.held, self.outcomes.iter().flatten().count());
-        for (slot, stage) in self.stages.iter().enumerate() {
-            if self.outcomes[slot].is_some() {
-                assert_eq!(*stage, Stage::Done);
-                assert!(self.readers[slot] > 0, "slot {slot} is held for nobody");
+        assert_eq!(self.open, self.states.iter().filter(|state| state.missing != DONE).count());
+        assert_eq!(self.values.held(), self.states.iter().filter(|state| state.value != NOTHING).count());
+        let mut ready = 0;
+        for (slot, state) in self.states.iter().enumerate() {
+            if state.value != NOTHING {
+                assert_eq!(state.missing, DONE);
+                assert!(state.readers > 0, "slot {slot} is held for nobody");
             }
-            if let Some(&missing) = self.missing.get(slot) {
-                let there = self.part.inputs_of(slot).iter().filter(|i| self.is_done(**i)).count();
-                assert_eq!(missing as usize, self.part.inputs_of(slot).len() - there);
-                assert!(*stage != Stage::Ready || missing == 0);
-                assert!(*stage != Stage::Running || missing == 0);
+            ready += usize::from(state.missing == READY);
+            if slot < self.wiring.part.tasks.len() && state.missing != DONE {
+                let inputs = self.wiring.part.inputs_of(slot);
+                let there = inputs.iter().filter(|input| self.is_done(**input)).count();
+                let missing = inputs.len() - there;
+                let waits = state.missing < READY;
+                assert_eq!(if waits { state.missing as usize } else { 0 }, missing, "slot {slot}");
+                assert_eq!(waits, missing > 0, "slot {slot}");
             }
         }
+        assert_eq!(ready, self.ready_count());
     }
 }

@@ -1,17 +1,20 @@
 //! Jobs: what a compute thread is given, complete with everything it needs.
 
-use super::program::{BuiltProgram, Gatherings, Program, all_failed, label};
-use crate::graph::{CallResult, Part, PassSpec};
+use super::{
+    program::{BuiltProgram, Gatherings, Program, all_failed, label},
+    wiring::Wiring,
+};
+use crate::graph::{CallResult, PassSpec, TaskFunction};
 use crate::task::{
-    Failure, Function, GraphId, Inputs, PassId, RankContext, Slot, Stored, TaskError, contain,
-    pipeline::GrantData,
+    Failure, Function, GraphId, Inputs, Outcome, PassId, RankContext, Slot, Stored, catch, contain,
+    contained, pipeline::GrantData,
 };
 use std::{ops::Range, sync::Arc, time::Instant};
 
 /// Work for one compute thread.
 #[derive(Debug)]
 pub(crate) enum Job {
-    Tasks(TasksJob),
+    Tasks(Box<TasksJob>),
     Build(BuildJob),
     Elements(ElementsJob),
 }
@@ -20,11 +23,15 @@ pub(crate) enum Job {
 #[derive(Debug)]
 pub(crate) struct TasksJob {
     pub(super) graph: GraphId,
-    pub(super) part: Arc<Part>,
+    pub(super) run: u32,
+    pub(super) wiring: Arc<Wiring>,
     /// An index into the part's functions.
     pub(super) function: u32,
-    pub(super) call: Function<CallResult>,
-    pub(super) tasks: Vec<(Slot, Vec<Stored>)>,
+    pub(super) tasks: Vec<Slot>,
+    /// What the tasks read, one after the other.
+    pub(super) values: Vec<Option<Stored>>,
+    /// How the tasks ended, once they have.
+    pub(super) outcomes: Vec<Outcome>,
     /// Estimated from earlier runs of the function; none for its first run.
     pub(super) estimate_nanos: Option<f64>,
 }
@@ -48,7 +55,7 @@ pub(crate) struct ElementsJob {
 /// What has come of a job.
 #[derive(Debug)]
 pub(crate) enum Finished {
-    Tasks { graph: GraphId, function: u32, outcomes: Vec<(Slot, Result<Stored, TaskError>)>, nanos: u64 },
+    Tasks { job: Box<TasksJob>, nanos: u64 },
     Built { pass: PassId, program: BuiltProgram },
     Elements { pass: PassId, range: Range<u64>, gathered: Gatherings, nanos: u64 },
 }
@@ -64,13 +71,13 @@ impl Job {
 
     /// Runs the job; panics of the user's functions are contained.
     pub(crate) fn run(self, context: &RankContext) -> Finished {
+        let _contained = contained();
         let start = Instant::now();
         let nanos = || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         match self {
-            Job::Tasks(job) => {
-                let (graph, function) = (job.graph, job.function);
-                let outcomes = job.run(context);
-                Finished::Tasks { graph, function, outcomes, nanos: nanos() }
+            Job::Tasks(mut job) => {
+                job.run(context);
+                Finished::Tasks { job, nanos: nanos() }
             }
             Job::Build(BuildJob { spec, values }) => {
                 let program = contain(|| Program::build(&spec, values, context)).and_then(|built| built);
@@ -89,39 +96,50 @@ impl Job {
 }
 
 impl TasksJob {
-    fn run(self, context: &RankContext) -> Vec<(Slot, Result<Stored, TaskError>)> {
-        let TasksJob { part, function, call, tasks, .. } = self;
-        let entry = &part.functions[function as usize];
-        tasks
-            .into_iter()
-            .map(|(slot, values)| {
-                let constants = part.constants_of(slot.index());
-                let outcome = attempt(call, constants, values, entry.retries, context);
-                let outcome =
-                    outcome.map_err(|(failure, attempts)| failure.of(&entry.label, None, attempts, context));
-                (slot, outcome)
-            })
-            .collect()
+    fn run(&mut self, context: &RankContext) {
+        let wiring = &*self.wiring;
+        let function = &wiring.part.functions[self.function as usize];
+        let attempts =
+            Attempts { call: wiring.calls[self.function as usize], function, run: self.run, context };
+        let mut values = &mut self.values[..];
+        for &task in &self.tasks {
+            let inputs = wiring.part.shape(task.index()).inputs as usize;
+            let (mine, others) = values.split_at_mut(inputs);
+            values = others;
+            self.outcomes.push(attempts.make(wiring.part.constants_of(task.index()), mine));
+        }
+        self.values.clear();
     }
 }
 
-/// Runs one task, again if it fails and attempts are left, with the same inputs and the same stream.
-fn attempt(
+/// How a task is run.
+struct Attempts<'a> {
     call: Function<CallResult>,
-    constants: &[u8],
-    mut values: Vec<Stored>,
-    retries: u32,
-    context: &RankContext,
-) -> Result<Stored, (Failure, u32)> {
-    let mut attempt = 1;
-    loop {
-        // With the last attempt the values move in, so that the last reader need not clone.
-        let inputs = if attempt > retries { std::mem::take(&mut values) } else { values.clone() };
-        let mut inputs = Inputs::new(constants, inputs, context);
-        match contain(|| call.call(&mut inputs)).and_then(|result| result) {
-            Ok(value) => return Ok(Stored::Made(value)),
-            Err(failure) if attempt > retries => return Err((failure, attempt)),
-            Err(_) => attempt += 1,
+    function: &'a TaskFunction,
+    run: u32,
+    context: &'a RankContext,
+}
+
+impl Attempts<'_> {
+    /// Runs one task, again if it fails and attempts are left, with the same inputs and the same stream.
+    #[inline]
+    fn make(&self, constants: &[u8], values: &mut [Option<Stored>]) -> Outcome {
+        for attempt in 1..=self.function.retries {
+            if let Ok(value) = self.once(constants, &mut values.to_vec()) {
+                return Ok(value);
+            }
+            log::debug!("attempt {attempt} of task `{}` failed", self.function.label);
         }
+        // With the last attempt the values move in, so that the last reader need not clone.
+        self.once(constants, values).map_err(|failure| {
+            let attempts = self.function.retries + 1;
+            Arc::new(failure.of(&self.function.label, None, attempts, self.context))
+        })
+    }
+
+    #[inline]
+    fn once(&self, constants: &[u8], values: &mut [Option<Stored>]) -> Result<Stored, Box<Failure>> {
+        let mut inputs = Inputs::new(constants, values, self.run, self.context);
+        Ok(Stored::Made(catch(|| self.call.call(&mut inputs))??))
     }
 }

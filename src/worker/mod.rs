@@ -9,7 +9,9 @@ mod graph;
 mod job;
 mod pass;
 mod program;
+mod ready;
 mod state;
+mod wiring;
 
 pub(crate) use executor::Executor;
 pub(crate) use job::{Finished, Job};

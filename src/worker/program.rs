@@ -41,23 +41,25 @@ impl Program {
     /// Builds every operator; `values` are the values of the graph that they read, in their order.
     pub(super) fn build(
         spec: &PassSpec,
-        mut values: Vec<Stored>,
+        values: Vec<Stored>,
         context: &RankContext,
     ) -> Result<Program, Failure> {
-        let mut inputs = Inputs::new(&spec.source_constants, Vec::new(), context);
+        let mut inputs = Inputs::of_constants(&spec.source_constants, context);
         let source = spec.source.resolve()?.call(&mut inputs)?;
-        let mut take = |count: u32| {
-            let rest = values.split_off(count as usize);
-            std::mem::replace(&mut values, rest)
-        };
+        let mut values: Vec<Option<Stored>> = values.into_iter().map(Some).collect();
+        let mut rest = &mut values[..];
         let mut stages = Vec::with_capacity(spec.stages.len());
         for stage in &spec.stages {
-            let mut inputs = Inputs::new(&stage.constants, take(stage.inputs), context);
+            let (mine, others) = rest.split_at_mut(stage.inputs as usize);
+            rest = others;
+            let mut inputs = Inputs::new(&stage.constants, mine, spec.run, context);
             stages.push(stage.build.resolve()?.call(&mut inputs)?);
         }
         let mut sinks = Vec::with_capacity(spec.sinks.len());
         for sink in &spec.sinks {
-            let mut inputs = Inputs::new(&sink.constants, take(sink.inputs), context);
+            let (mine, others) = rest.split_at_mut(sink.inputs as usize);
+            rest = others;
+            let mut inputs = Inputs::new(&sink.constants, mine, spec.run, context);
             sinks.push(sink.build.resolve()?.call(&mut inputs)?);
         }
         let (readers, lineage) = wiring(spec);

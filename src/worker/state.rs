@@ -2,13 +2,14 @@
 
 use super::{
     gather::Assembly,
-    graph::Graph,
+    graph::{Forward, Graph, RunOf},
     job::{Finished, Job, TasksJob},
     pass::RankPass,
     program::BuiltProgram,
+    wiring::Wiring,
 };
-use crate::graph::{Output, Part, PassSpec, SinkSpec, TaskFunction};
-use crate::scheduler::{Gathered, Outbox, ToScheduler, ToWorker};
+use crate::graph::{Output, Part, PassSpec, SinkSpec};
+use crate::scheduler::{Gathered, Outbox, RunOrder, ToScheduler, ToWorker};
 use crate::task::{Failure, GraphId, Outcome, PassId, Place, RankContext, Slot, Stored, TaskError, contain};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,6 +19,8 @@ use std::{
 
 /// A job of short tasks should take about this long.
 const JOB_NANOS: f64 = 100_000.0;
+/// A job of tasks for whose values others wait is shorter: what they wait for is sent when it is over.
+const AWAITED_JOB_NANOS: f64 = 10_000.0;
 /// No job has more tasks than this, however short they seem.
 const JOB_TASKS: usize = 4096;
 
@@ -49,6 +52,8 @@ pub(crate) struct Worker {
     context: Arc<RankContext>,
     threads: usize,
     graphs: BTreeMap<GraphId, Graph>,
+    /// Parts that stay, to be run again.
+    kept: HashMap<GraphId, Arc<Wiring>>,
     /// How long each function that has run here takes.
     timings: HashMap<(i64, i64), Timing>,
     /// Values that came before the part that imports them.
@@ -60,6 +65,8 @@ pub(crate) struct Worker {
     assemblies: BTreeMap<(PassId, u32), Assembly>,
     /// Passes that are over here but whose sinks are still assembled here.
     assembling: BTreeMap<PassId, (Arc<PassSpec>, BuiltProgram)>,
+    /// A job that is over, for the memory that it has.
+    spare: Option<Box<TasksJob>>,
     leaving: bool,
 }
 
@@ -70,6 +77,7 @@ impl Worker {
             context,
             threads: threads.max(1),
             graphs: BTreeMap::new(),
+            kept: HashMap::new(),
             timings: HashMap::new(),
             early_values: BTreeMap::new(),
             ready: BTreeSet::new(),
@@ -77,6 +85,7 @@ impl Worker {
             pass_inputs: BTreeMap::new(),
             assemblies: BTreeMap::new(),
             assembling: BTreeMap::new(),
+            spare: None,
             leaving: false,
         }
     }
@@ -90,6 +99,9 @@ impl Worker {
     pub(crate) fn handle(&mut self, now: Duration, message: ToWorker, out: &mut Outbox) {
         match message {
             ToWorker::Part(part) => self.begin_part(*part, out),
+            ToWorker::Run(order) => self.begin_run(order, out),
+            ToWorker::Discard(graph) => drop(self.kept.remove(&graph)),
+            ToWorker::Forward { from, rank, to } => self.forward(from, Forward { rank, to }, out),
             ToWorker::Value { to, outcome } => match self.graphs.contains_key(&to.graph) {
                 true => self.complete(to, outcome, out),
                 false => self.early_values.entry(to.graph).or_default().push((to.slot, outcome)),
@@ -157,18 +169,7 @@ impl Worker {
     /// Takes the result of a job.
     pub(crate) fn finished(&mut self, now: Duration, finished: Finished, out: &mut Outbox) {
         match finished {
-            Finished::Tasks { graph, function, outcomes, nanos } => {
-                if let Some(state) = self.graphs.get_mut(&graph) {
-                    let each = nanos as f64 / outcomes.len().max(1) as f64;
-                    let timing = state.timings[function as usize].get_or_insert_default();
-                    timing.add(each);
-                    let call = state.part.functions[function as usize].call;
-                    self.timings.insert(call.identity(), *timing);
-                }
-                for (slot, outcome) in outcomes {
-                    self.complete(Place { graph, slot }, outcome.map_err(Arc::new), out);
-                }
-            }
+            Finished::Tasks { job, nanos } => self.finished_tasks(job, nanos, out),
             Finished::Built { pass, program } => {
                 if let Some(state) = self.passes.get_mut(&pass) {
                     state.ready(program);
@@ -197,6 +198,7 @@ impl Worker {
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.graphs.is_empty()
+            && self.kept.is_empty()
             && self.early_values.is_empty()
             && self.passes.is_empty()
             && self.assemblies.is_empty()
@@ -204,54 +206,127 @@ impl Worker {
             && self.pass_inputs.is_empty()
     }
 
-    fn take_tasks(&mut self, id: GraphId) -> Option<TasksJob> {
+    fn take_tasks(&mut self, id: GraphId) -> Option<Box<TasksJob>> {
         let threads = self.threads;
         let graph = self.graphs.get_mut(&id)?;
-        let function = graph.next_function()?;
+        let (first, function, awaited) = graph.next()?;
         let timing = graph.timings[function as usize];
-        let each = timing.map(|timing| timing.mean);
         // A function that has never run goes alone; short ones go together, but not all to one thread.
-        let count = each.map_or(1, |nanos| {
-            let in_time = (JOB_NANOS / nanos.max(1.0)) as usize;
+        let count = timing.map_or(1, |timing| {
+            let nanos = if awaited { AWAITED_JOB_NANOS } else { JOB_NANOS };
+            let in_time = (nanos / timing.mean.max(1.0)) as usize;
             in_time.min(graph.ready_count().div_ceil(threads)).clamp(1, JOB_TASKS)
         });
-        let mut tasks = Vec::with_capacity(count);
-        while tasks.len() < count && graph.next_function() == Some(function) {
-            tasks.extend(graph.take_ready());
+        let mut job = self.spare.take().unwrap_or_else(|| {
+            Box::new(TasksJob {
+                graph: id,
+                run: 0,
+                wiring: Arc::clone(&graph.wiring),
+                function,
+                tasks: Vec::new(),
+                values: Vec::new(),
+                outcomes: Vec::new(),
+                estimate_nanos: None,
+            })
+        });
+        (job.graph, job.run, job.function) = (id, graph.run, function);
+        if !Arc::ptr_eq(&job.wiring, &graph.wiring) {
+            job.wiring = Arc::clone(&graph.wiring);
         }
-        Some(TasksJob {
-            graph: id,
-            part: Arc::clone(&graph.part),
-            function,
-            call: graph.calls[function as usize],
-            estimate_nanos: timing.and_then(|timing| timing.estimate(tasks.len())),
-            tasks,
-        })
+        let mut next = Some((first, function, awaited));
+        while let Some((task, of, for_others)) = next
+            && job.tasks.len() < count
+            && (of, for_others) == (function, awaited)
+        {
+            graph.take(task, &mut job.values);
+            job.tasks.push(task);
+            next = graph.next();
+        }
+        job.estimate_nanos = timing.and_then(|timing| timing.estimate(job.tasks.len()));
+        Some(job)
+    }
+
+    fn finished_tasks(&mut self, mut job: Box<TasksJob>, nanos: u64, out: &mut Outbox) {
+        let (id, function) = (job.graph, job.function as usize);
+        if let Some(graph) = self.graphs.get_mut(&id) {
+            let timing = graph.timings[function].get_or_insert_with(|| {
+                let call = graph.wiring.part.functions[function].call;
+                self.timings.get(&call.identity()).copied().unwrap_or_default()
+            });
+            timing.add(nanos as f64 / job.tasks.len().max(1) as f64);
+        }
+        let (mut tasks, mut outcomes) = (std::mem::take(&mut job.tasks), std::mem::take(&mut job.outcomes));
+        for (slot, outcome) in tasks.drain(..).zip(outcomes.drain(..)) {
+            let plainly =
+                self.graphs.get_mut(&id).is_some_and(|graph| graph.complete_plainly(slot, &outcome));
+            if !plainly {
+                self.complete(Place { graph: id, slot }, outcome, out);
+            }
+        }
+        (job.tasks, job.outcomes) = (tasks, outcomes);
+        match self.graphs.get(&id).map(Graph::has_ready) {
+            Some(true) => drop(self.ready.insert(id)),
+            _ => self.drop_if_over(id),
+        }
+        self.spare = Some(job);
     }
 
     fn begin_part(&mut self, part: Part, out: &mut Outbox) {
-        let id = part.graph;
-        for (pass, slots) in &part.passes {
-            self.pass_inputs.insert(*pass, (id, slots.clone()));
+        let (id, kept, first_pass) = (part.graph, part.kept, part.first_pass);
+        let wiring = Arc::new(Wiring::new(part).expect("the executables were compared at start"));
+        if kept {
+            self.kept.insert(id, wiring);
+        } else {
+            self.begin(wiring, RunOf { id, run: 0, keep_results: false, first_pass }, out);
         }
-        let known = |function: &TaskFunction| self.timings.get(&function.call.identity()).copied();
-        let graph = Graph::new(part, known).expect("the executables were compared at start");
-        let imports = graph.imports_here();
+    }
+
+    fn begin_run(&mut self, order: RunOrder, out: &mut Outbox) {
+        let RunOrder { kept, graph: id, run, keep_results, first_pass } = order;
+        let wiring = Arc::clone(self.kept.get(&kept).expect("parts come before their runs"));
+        self.begin(wiring, RunOf { id, run, keep_results, first_pass }, out);
+    }
+
+    fn begin(&mut self, wiring: Arc<Wiring>, of: RunOf, out: &mut Outbox) {
+        let id = of.id;
+        for (pass, slots) in &wiring.part.passes {
+            self.pass_inputs.insert(PassId(of.first_pass.0 + pass), (id, slots.clone()));
+        }
+        let functions = wiring.part.functions.iter();
+        let known = functions.map(|function| self.timings.get(&function.call.identity()).copied());
+        let imports = wiring.imports_here();
+        let graph = Graph::new(Arc::clone(&wiring), of, known.collect());
         if graph.has_ready() {
             self.ready.insert(id);
         }
         self.graphs.insert(id, graph);
+        let rank = self.context.rank as u32;
         for (slot, from) in imports {
-            let source = self.graphs.get_mut(&from.graph).expect("the client holds what it reads");
-            match source.peek(from.slot).cloned() {
-                Some(outcome) => self.complete(Place { graph: id, slot }, outcome, out),
-                None => source.forwards.entry(from.slot).or_default().push(Place { graph: id, slot }),
-            }
+            self.forward(from, Forward { rank, to: Place { graph: id, slot } }, out);
         }
         for (slot, outcome) in self.early_values.remove(&id).unwrap_or_default() {
             self.complete(Place { graph: id, slot }, outcome, out);
         }
         self.drop_if_over(id);
+    }
+
+    /// Hands a value on, now or when it is there.
+    fn forward(&mut self, from: Place, forward: Forward, out: &mut Outbox) {
+        let source = self.graphs.get_mut(&from.graph).expect("the client holds what it reads");
+        match source.peek(from.slot).cloned() {
+            Some(outcome) => self.deliver(from, forward, outcome, out),
+            None => source.forward(from.slot, forward),
+        }
+    }
+
+    fn deliver(&mut self, from: Place, forward: Forward, outcome: Outcome, out: &mut Outbox) {
+        if forward.rank as usize == self.context.rank {
+            return self.complete(forward.to, outcome, out);
+        }
+        let wiring = self.graphs.get(&from.graph).map(|graph| Arc::clone(&graph.wiring));
+        let wiring = wiring.expect("it holds the value");
+        let outcome = self.travelling(&wiring.part, from.slot, &outcome);
+        out.tell_worker(forward.rank, ToWorker::Value { to: forward.to, outcome });
     }
 
     /// Records an outcome and everything that follows from it, here and on other ranks.
@@ -264,17 +339,23 @@ impl Worker {
             if graph.is_done(place.slot) {
                 continue;
             }
-            let (failing, passes) = graph.complete(place.slot, &outcome);
-            work.extend(failing.into_iter().map(|(slot, o)| (Place { graph: place.graph, slot }, o)));
-            let forwards = graph.forwards.remove(&place.slot).unwrap_or_default();
-            work.extend(forwards.into_iter().map(|to| (to, outcome.clone())));
+            let follows = graph.complete(place.slot, &outcome);
+            work.extend(follows.failing.into_iter().map(|(slot, o)| (Place { graph: place.graph, slot }, o)));
             if graph.has_ready() {
                 self.ready.insert(place.graph);
             }
-            let part = Arc::clone(&graph.part);
-            self.export(&part, place.slot, &outcome, out);
-            self.report(&part, place.slot, &outcome, out);
-            for pass in passes {
+            let wiring = Arc::clone(&graph.wiring);
+            for forward in follows.forwards {
+                match forward.rank as usize == self.context.rank {
+                    true => work.push((forward.to, outcome.clone())),
+                    false => self.deliver(place, forward, outcome.clone(), out),
+                }
+            }
+            if wiring.marks(place.slot).is_awaited() {
+                self.export(&wiring.part, place, &outcome, out);
+                self.report(&wiring.part, place, &outcome, out);
+            }
+            for pass in follows.passes {
                 self.try_build(pass);
                 // Time matters to reports alone, and there is nothing to report before the first job.
                 self.flush(Duration::ZERO, pass, out);
@@ -284,20 +365,20 @@ impl Worker {
     }
 
     /// Sends a value to the ranks that read it, once to each.
-    fn export(&self, part: &Part, slot: Slot, outcome: &Outcome, out: &mut Outbox) {
-        let first = part.exports.partition_point(|(exported, ..)| *exported < slot);
-        let exports = part.exports[first..].iter().take_while(|(exported, ..)| *exported == slot);
+    fn export(&self, part: &Part, place: Place, outcome: &Outcome, out: &mut Outbox) {
         let mut encoded = None;
-        for &(_, rank, to) in exports {
-            let outcome = encoded.get_or_insert_with(|| self.travelling(part, slot, outcome));
-            out.tell_worker(rank, ToWorker::Value { to, outcome: outcome.clone() });
+        for export in part.exports_of(place.slot) {
+            let outcome = encoded.get_or_insert_with(|| self.travelling(part, place.slot, outcome));
+            let to = Place { graph: place.graph, slot: export.to };
+            out.tell_worker(export.rank, ToWorker::Value { to, outcome: outcome.clone() });
         }
     }
 
     /// Tells rank 0 what the client wants to know.
-    fn report(&self, part: &Part, slot: Slot, outcome: &Outcome, out: &mut Outbox) {
-        let graph = part.graph;
-        for output in part.outputs_of(slot) {
+    fn report(&self, part: &Part, place: Place, outcome: &Outcome, out: &mut Outbox) {
+        let Place { graph, slot } = place;
+        let Some(outputs) = self.graphs.get(&graph).map(|run| run.outputs_of(slot)) else { return };
+        for output in outputs {
             out.tell_scheduler(match output {
                 Output::Result(token) => {
                     let here = self.context.rank == 0;
@@ -322,11 +403,7 @@ impl Worker {
         let encoded = contain(|| stored.encode(&mut bytes));
         match encoded.and_then(|encoded| encoded.map_err(Failure::from)) {
             Ok(()) => Ok(Stored::from_bytes(bytes)),
-            Err(failure) => {
-                let function = part.tasks.get(slot.index()).map(|task| task.0 as usize);
-                let label = function.map_or("value", |function| &*part.functions[function].label);
-                Err(Arc::new(self.error(failure, label)))
-            }
+            Err(failure) => Err(Arc::new(self.error(failure, label(part, slot)))),
         }
     }
 
@@ -349,9 +426,8 @@ impl Worker {
     fn give_up(&mut self, place: Place, out: &mut Outbox) {
         let Some(graph) = self.graphs.get_mut(&place.graph) else { return };
         graph.cancel(place.slot);
-        let function = graph.part.tasks.get(place.slot.index()).map(|task| task.0 as usize);
-        let label = function.map_or("value".into(), |f| Arc::clone(&graph.part.functions[f].label));
-        let error = self.error(Failure::cancelled(), &label);
+        let wiring = Arc::clone(&graph.wiring);
+        let error = self.error(Failure::cancelled(), label(&wiring.part, place.slot));
         self.complete(place, Err(Arc::new(error)), out);
     }
 
@@ -481,4 +557,9 @@ impl Worker {
             self.assembling.remove(&id);
         }
     }
+}
+
+/// What a slot is called in errors.
+fn label(part: &Part, slot: Slot) -> &str {
+    part.function_of(slot).map_or("value", |function| &*function.label)
 }

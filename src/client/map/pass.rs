@@ -114,6 +114,7 @@ impl PassBuilder {
         let with_place = |(spec, external): (SinkSpec, u32)| SinkSpec { place: place(external), ..spec };
         let spec = PassSpec {
             pass: self.id,
+            run: 0,
             source,
             source_constants,
             reads,

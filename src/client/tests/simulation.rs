@@ -9,7 +9,10 @@ use crate::client::rank::RankEvent;
 use crate::config::Scheduler as Kind;
 use crate::error::Result;
 use crate::random::{Seed, Stream};
-use crate::scheduler::{ClientEvent, Event, Outbox, Policy, Scheduler, ToScheduler, ToWorker};
+use crate::scheduler::{
+    ClientEvent, Event, Message, Outbox, Policy, Reader, Scheduler, ToScheduler, ToWorker, put_scheduler,
+    put_worker,
+};
 use crate::task::RankContext;
 use crate::wire;
 use crate::worker::{Finished, Worker};
@@ -156,15 +159,18 @@ impl Simulation {
     }
 
     fn send(&mut self, from: u32, out: Outbox) {
-        for message in out.scheduler {
-            let message = travel(&message);
+        let mut out = out;
+        for message in std::mem::take(&mut out.scheduler) {
+            let mut frame = Vec::new();
+            put_scheduler(&message, &mut frame).expect("messages can be written");
+            let Message::Scheduler(message) = read(frame) else { panic!("not {message:?}") };
             self.put(from, 0, |from, _| Happening::ToScheduler(from, message));
         }
-        for (to, messages) in out.workers {
-            for message in messages {
-                let message = travel(&message);
-                self.put(from, to, |_, to| Happening::ToWorker(to, message));
-            }
+        for (to, message) in out.take_workers() {
+            let mut frame = Vec::new();
+            put_worker(&message, &mut frame).expect("messages can be written");
+            let Message::Worker(message) = read(frame) else { panic!("not {message:?}") };
+            self.put(from, to, |_, to| Happening::ToWorker(to, message));
         }
     }
 
@@ -199,9 +205,9 @@ impl Simulation {
 }
 
 /// A message as it arrives.
-fn travel<M: wire::Value>(message: &M) -> M {
-    let bytes = wire::encode_to_vec(message).expect("messages can be written");
-    wire::decode(&bytes).expect("and read")
+fn read(frame: Vec<u8>) -> Message {
+    let mut messages = Reader::new(frame);
+    messages.next().expect("a message").expect("what was written")
 }
 
 /// Runs a program's part of the client that does not wait, then the world, and looks at what came back.

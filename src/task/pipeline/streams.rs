@@ -42,7 +42,7 @@ impl KeySpec {
                 let function = function.resolve().expect("the client resolved it before");
                 let seed = inputs.streams(&[]);
                 let context = inputs.context();
-                let key = function.call(&mut Inputs::new(&[], Vec::new(), context));
+                let key = function.call(&mut Inputs::of_constants(&[], context));
                 ElementStreams::Function(seed, key)
             }
         }
