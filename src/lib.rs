@@ -20,6 +20,7 @@
 //! - [`run`] and [`Builder`]: begin a run, with settings.
 //! - [`delayed!`], [`Client::delayed`]: lazy tasks and graphs of them.
 //! - [`Client::map`] and its kin: one function over many elements.
+//! - [`Client::prepare`]: graphs that stay on the ranks, to be run again and again.
 //! - [`Client::submit`] and [`Client::as_completed`]: futures.
 //! - [`Client::scatter`], [`Client::broadcast`], [`Client::local`]: data that tasks read.
 //! - [`random`]: streams that belong to the piece of work, never to the worker.
@@ -37,7 +38,8 @@ mod wire;
 mod worker;
 
 pub use client::{
-    AsCompleted, Builder, Client, Delayed, Future, List, Local, Map, Source, StreamHandle, Targets, run,
+    Argument, Arguments, AsCompleted, Builder, Client, Delayed, Future, List, Local, Map, Parameter,
+    Parameters, Prepared, Several, Shape, Source, StreamHandle, Targets, run,
 };
 pub use config::{RankZero, Scheduler, SettingsError};
 pub use error::{Error, Result};
@@ -47,7 +49,7 @@ pub use wire::Value;
 /// What programs need: `use serried::prelude::*;`.
 pub mod prelude {
     pub use crate::random::{Key, Seed, Stream};
-    pub use crate::{Builder, Client, Delayed, Future, List, Map, Scheduler, TaskError, delayed};
+    pub use crate::{Builder, Client, Delayed, Future, List, Map, Prepared, Scheduler, TaskError, delayed};
 }
 
 /// The programs of the documents compile and run.

@@ -1,8 +1,11 @@
 //! The lazy graph on rank 0: nodes that handles and other nodes hold.
 
-use super::map::{MapNode, SinkKind};
+use super::{
+    map::{MapNode, SinkKind},
+    records::{RecordAt, Records},
+};
 use crate::error::Error;
-use crate::graph::{CallResult, TaskFunction};
+use crate::graph::{CallResult, Shape, TaskFunction};
 use crate::task::{FnRef, NodeId, Place, Record};
 use std::{collections::HashMap, panic::Location, sync::Arc};
 
@@ -41,18 +44,23 @@ type QuickKey = ((i64, i64), (usize, usize));
 #[derive(Debug)]
 pub(super) enum Node {
     /// A task that was not submitted.
-    Task { function: u32, constants: Box<[u8]>, inputs: Box<[NodeId]> },
+    Task(RecordAt),
     /// What becomes of a map.
     Sink(Box<Sink>),
+    /// A value that each run of a kept graph is given.
+    Parameter,
     /// A value that is, or will be, on a rank.
     Placed { rank: u32, place: Place },
     /// A value that is on every rank.
     Everywhere { place: Place },
     /// A task that could not be made.
-    Broken(Error),
+    Broken(Box<Error>),
     /// Room for another node.
     Free,
 }
+
+/// The memory of a lazy task is one of these and its record.
+const _: () = assert!(size_of::<Entry>() == 24);
 
 /// A sink over a map.
 #[derive(Debug)]
@@ -65,46 +73,79 @@ pub(super) struct Sink {
 struct Entry {
     node: Node,
     holders: u32,
-    /// The plan that saw the node last, and its number there.
-    mark: (u64, u32),
+    /// The number that the walk which is under way has given it.
+    mark: u32,
 }
+
+const UNMARKED: u32 = u32::MAX;
 
 /// All nodes of a client.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
     entries: Vec<Entry>,
     free: Vec<NodeId>,
-    pub(super) functions: Vec<TaskFunction>,
+    records: Records,
+    functions: Vec<TaskFunction>,
     known: HashMap<FunctionKey, u32>,
     quickly_known: HashMap<QuickKey, u32>,
-    epoch: u64,
+    shapes: Vec<Shape>,
+    known_shapes: HashMap<Shape, u32>,
+    /// The function that was looked up last, and the shape: in a loop they are the same again.
+    last_function: Option<(QuickKey, u32)>,
+    last_shape: Option<(Shape, u32)>,
+}
+
+/// A node that was replaced by another, and what it held.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    _node: Node,
+    pub(super) held: Vec<NodeId>,
 }
 
 impl Arena {
-    /// Adds a node that one handle holds. The nodes it reads are held by it from now on.
+    /// Adds a node that one handle holds.
     pub(super) fn add(&mut self, node: Node) -> NodeId {
-        if let Node::Task { inputs, .. } = &node {
-            for &input in inputs {
-                self.hold(input);
-            }
-        }
-        let entry = Entry { node, holders: 1, mark: (0, 0) };
+        let entry = Entry { node, holders: 1, mark: UNMARKED };
         match self.free.pop() {
             Some(id) => {
                 self.entries[id.index()] = entry;
                 id
             }
             None => {
-                let id = u32::try_from(self.entries.len()).expect("fewer than 2^32 tasks at a time");
+                // A walk needs the highest bit for itself.
+                let id = self.entries.len() as u32;
+                assert!(id < 1 << 31, "fewer than 2^31 tasks at a time");
                 self.entries.push(entry);
                 NodeId(id)
             }
         }
     }
 
-    /// Adds a task.
-    pub(super) fn add_task(&mut self, call: FnRef<CallResult>, label: Label, record: Record) -> NodeId {
+    /// Adds a task. The nodes it reads are held by it from now on.
+    pub(super) fn add_task(&mut self, call: FnRef<CallResult>, label: Label, record: &Record) -> NodeId {
+        let Ok(constants) = u32::try_from(record.constants.len()) else {
+            let problem =
+                "the arguments of a task have more than 4 GB; use `Client::broadcast` for what is large";
+            return self.add(Node::Broken(Box::new(Error::Usage(problem.into()))));
+        };
+        let function = self.function(call, label);
+        let shape = Shape { function, inputs: record.inputs.len() as u32, constants };
+        let number = self.shape(shape);
+        for &input in &record.inputs {
+            self.hold(input);
+        }
+        let at = self.records.add(number, &record.inputs, &record.constants, shape);
+        self.add(Node::Task(at))
+    }
+
+    /// The number of a function, known or new.
+    fn function(&mut self, call: FnRef<CallResult>, label: Label) -> u32 {
         let key = (call.identity(), label.key());
+        if let Some((last, function)) = self.last_function
+            && last == key
+        {
+            return function;
+        }
         let function = match self.quickly_known.get(&key) {
             Some(&function) => function,
             None => {
@@ -114,11 +155,42 @@ impl Arena {
                 function
             }
         };
-        self.add(Node::Task {
-            function,
-            constants: record.constants.into_boxed_slice(),
-            inputs: record.inputs.into_boxed_slice(),
-        })
+        self.last_function = Some((key, function));
+        function
+    }
+
+    /// The number of a shape, known or new.
+    fn shape(&mut self, shape: Shape) -> u32 {
+        if let Some((last, number)) = self.last_shape
+            && last == shape
+        {
+            return number;
+        }
+        let number = *self.known_shapes.entry(shape).or_insert_with(|| {
+            self.shapes.push(shape);
+            self.shapes.len() as u32 - 1
+        });
+        self.last_shape = Some((shape, number));
+        number
+    }
+
+    pub(super) fn functions(&self) -> &[TaskFunction] {
+        &self.functions
+    }
+
+    /// What a task reads; nothing for another node.
+    pub(super) fn inputs(&self, id: NodeId) -> &[NodeId] {
+        let Node::Task(at) = self.node(id) else { return &[] };
+        let (shape, record) = self.records.get(*at);
+        bytemuck::cast_slice(self.shapes[shape as usize].inputs_in(record))
+    }
+
+    /// The function of a task, an index into `functions`, and the bytes of its constants.
+    pub(super) fn call(&self, id: NodeId) -> (u32, &[u8]) {
+        let Node::Task(at) = self.node(id) else { unreachable!("node {id} is no task") };
+        let (shape, record) = self.records.get(*at);
+        let shape = self.shapes[shape as usize];
+        (shape.function, shape.constants_in(record))
     }
 
     /// Names what a node is called in errors and reports.
@@ -130,10 +202,10 @@ impl Arena {
     }
 
     /// Sets how often a failed task is run again. Returns a node to be dropped outside of any lock.
-    pub(super) fn set_retries(&mut self, id: NodeId, retries: u32) -> Option<Node> {
+    pub(super) fn set_retries(&mut self, id: NodeId, retries: u32) -> Option<Replaced> {
         if let Node::Sink(_) = self.node(id) {
             let problem = "the elements of a map are retried one by one: use `Map::retries`";
-            return Some(self.replace(id, Node::Broken(Error::Usage(problem.into()))));
+            return Some(self.replace(id, Node::Broken(Box::new(Error::Usage(problem.into())))));
         }
         self.edit_function(id, |function| function.retries = retries);
         None
@@ -141,15 +213,15 @@ impl Arena {
 
     /// Gives a task that was not submitted another label or another number of retries.
     fn edit_function(&mut self, id: NodeId, edit: impl FnOnce(&mut TaskFunction)) {
-        let Node::Task { function, .. } = self.node(id) else {
+        let &Node::Task(at) = self.node(id) else {
             return;
         };
-        let mut edited = self.functions[*function as usize].clone();
+        let shape = self.shapes[self.records.get(at).0 as usize];
+        let mut edited = self.functions[shape.function as usize].clone();
         edit(&mut edited);
-        let edited = self.intern(edited);
-        if let Node::Task { function, .. } = &mut self.entries[id.index()].node {
-            *function = edited;
-        }
+        let function = self.intern(edited);
+        let number = self.shape(Shape { function, ..shape });
+        self.records.set_shape(at, number);
     }
 
     /// The number of a function, known or new.
@@ -166,12 +238,25 @@ impl Arena {
     }
 
     /// Puts another node in the place of one; returns the old one, with the hold that it had on others.
-    pub(super) fn replace(&mut self, id: NodeId, node: Node) -> Node {
-        std::mem::replace(&mut self.entries[id.index()].node, node)
+    pub(super) fn replace(&mut self, id: NodeId, node: Node) -> Replaced {
+        let held = self.inputs(id).to_vec();
+        let node = std::mem::replace(&mut self.entries[id.index()].node, node);
+        if let Node::Task(at) = node {
+            self.records.remove(at);
+        }
+        Replaced { _node: node, held }
     }
 
     pub(super) fn hold(&mut self, id: NodeId) {
         self.entries[id.index()].holders += 1;
+    }
+
+    /// Lets go of a node that somebody else holds as well; whether that was so.
+    pub(super) fn let_go_of_shared(&mut self, id: NodeId) -> bool {
+        let holders = &mut self.entries[id.index()].holders;
+        let shared = *holders > 1;
+        *holders -= u32::from(shared);
+        shared
     }
 
     /// Lets go of nodes. Returns those that nobody holds any more, for the caller to drop outside of any
@@ -185,28 +270,28 @@ impl Arena {
             if entry.holders > 0 {
                 continue;
             }
-            let node = std::mem::replace(&mut entry.node, Node::Free);
+            work.extend_from_slice(self.inputs(id));
             self.free.push(id);
-            match node {
-                Node::Task { inputs, .. } => work.extend(inputs),
+            match std::mem::replace(&mut self.entries[id.index()].node, Node::Free) {
+                Node::Task(at) => self.records.remove(at),
                 node => dropped.push(node),
             }
         }
         dropped
     }
 
-    /// Begins a new walk: no node is marked.
-    pub(super) fn begin_walk(&mut self) {
-        self.epoch += 1;
-    }
-
+    /// The number that the walk has given a node, if it has seen it.
     pub(super) fn mark(&self, id: NodeId) -> Option<u32> {
-        let (epoch, number) = self.entries[id.index()].mark;
-        (epoch == self.epoch).then_some(number)
+        let mark = self.entries[id.index()].mark;
+        (mark != UNMARKED).then_some(mark)
     }
 
     pub(super) fn set_mark(&mut self, id: NodeId, number: u32) {
-        self.entries[id.index()].mark = (self.epoch, number);
+        self.entries[id.index()].mark = number;
+    }
+
+    pub(super) fn unmark(&mut self, id: NodeId) {
+        self.entries[id.index()].mark = UNMARKED;
     }
 
     #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use super::{
     arena::{Arena, Label, Node},
-    delayed::{Call, Delayed, StreamHandle, Targets, take},
+    delayed::{Call, Delayed, StreamHandle},
     future::Future,
     mailbox::{Mailbox, Ticket},
     plan::{self, Want},
     rank::RankEvent,
+    targets::{Shape, Targets, take},
 };
 use crate::error::{Error, Result};
 use crate::notice;
@@ -324,8 +325,8 @@ impl Client {
             .and_then(|()| FnRef::new::<fn(V) -> X, Call<A, M>>(function).map_err(Error::from));
         let mut arena = self.core.arena();
         let id = match made {
-            Ok(call) => arena.add_task(call, label, record),
-            Err(error) => arena.add(Node::Broken(error)),
+            Ok(call) => arena.add_task(call, label, &record),
+            Err(error) => arena.add(Node::Broken(Box::new(error))),
         };
         drop(arena);
         // Only now, when the node holds what it reads, may handles among the arguments be dropped.
@@ -490,7 +491,7 @@ impl Core {
     pub(super) fn compute<T: Targets>(&self, targets: T) -> Result<T::Output> {
         let nodes = self.nodes_of(&targets)?;
         let outcomes = self.run_to_end(&nodes)?;
-        targets.collect(&mut outcomes.into_iter())
+        targets.shape().collect(&mut outcomes.into_iter())
     }
 
     /// Runs what the nodes depend on and waits for their outcomes.
@@ -502,8 +503,13 @@ impl Core {
     /// Runs what the nodes depend on, leaves their values on the ranks, and waits until they are there.
     pub(super) fn persist(&self, nodes: &[NodeId]) -> Result<()> {
         let graph = plan::launch(self, nodes, Want::Keep)?;
+        self.wait_until_done(graph, nodes.len())
+    }
+
+    /// Waits for all values of a graph that stay on the ranks.
+    pub(super) fn wait_until_done(&self, graph: GraphId, count: usize) -> Result<()> {
         let mut first = Ok(());
-        for token in 0..nodes.len() as u32 {
+        for token in 0..count as u32 {
             let done = self.mailbox.wait(|letters| letters.done.remove(&(graph, token)));
             if let Some(error) = done.ok_or(Error::Over)? {
                 first = first.and(Err(error.into()));

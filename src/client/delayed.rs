@@ -1,11 +1,11 @@
 //! Lazy tasks.
 
 use super::{client::Core, future::Future, handles::NodeRef};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::CallResult;
 use crate::random::Stream;
 use crate::task::{
-    Arg, Args, Build, Failure, Inputs, InputsRef, NodeId, Outcome, Record, Sealed, TaskFailure, erase,
+    Arg, Args, Build, Failure, Inputs, InputsRef, NodeId, Record, Sealed, TaskFailure, erase,
     pipeline::Finish,
 };
 use crate::wire::Value;
@@ -30,7 +30,11 @@ impl<T> Clone for Delayed<T> {
 
 impl<T> Delayed<T> {
     pub(super) fn new(core: &Arc<Core>, id: NodeId) -> Self {
-        Delayed { node: NodeRef { core: Arc::clone(core), id }, value: PhantomData }
+        Delayed::of(NodeRef { core: Arc::clone(core), id })
+    }
+
+    pub(super) fn of(node: NodeRef) -> Self {
+        Delayed { node, value: PhantomData }
     }
 
     /// Names the task in errors and reports.
@@ -172,86 +176,4 @@ impl<T> Handle<T> for &Delayed<T> {
     fn into_node(self) -> NodeRef {
         self.node.clone()
     }
-}
-
-/// What [`Client::compute`](super::Client::compute) computes in one pass: a reference to a handle, a slice of
-/// handles, or a tuple of these.
-pub trait Targets {
-    /// The values.
-    type Output;
-    #[doc(hidden)]
-    #[allow(private_interfaces)]
-    fn visit(&self, visit: &mut dyn FnMut(&NodeRef));
-    #[doc(hidden)]
-    #[allow(private_interfaces)]
-    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<Self::Output>;
-}
-
-#[allow(private_interfaces)]
-impl<T: Value> Targets for &Delayed<T> {
-    type Output = T;
-    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
-        visit(&self.node);
-    }
-    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<T> {
-        take(outcomes.next().expect("an outcome for every handle"))
-    }
-}
-
-#[allow(private_interfaces)]
-impl<T: Value> Targets for &[Delayed<T>] {
-    type Output = Vec<T>;
-    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
-        self.iter().for_each(|handle| visit(&handle.node));
-    }
-    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<Vec<T>> {
-        outcomes.take(self.len()).map(take).collect()
-    }
-}
-
-#[allow(private_interfaces)]
-impl<T: Value> Targets for &Vec<Delayed<T>> {
-    type Output = Vec<T>;
-    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
-        self.as_slice().visit(visit);
-    }
-    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<Vec<T>> {
-        self.as_slice().collect(outcomes)
-    }
-}
-
-#[allow(private_interfaces)]
-impl<T: Value, const N: usize> Targets for &[Delayed<T>; N] {
-    type Output = Vec<T>;
-    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
-        self.as_slice().visit(visit);
-    }
-    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<Vec<T>> {
-        self.as_slice().collect(outcomes)
-    }
-}
-
-macro_rules! tuples {
-    ($(($($name:ident $index:tt)*))*) => {$(
-        #[allow(private_interfaces)]
-        impl<$($name: Targets),*> Targets for ($($name,)*) {
-            type Output = ($($name::Output,)*);
-            fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
-                $(self.$index.visit(visit);)*
-            }
-            fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<Self::Output> {
-                Ok(($(self.$index.collect(outcomes)?,)*))
-            }
-        }
-    )*};
-}
-
-tuples! {
-    (A 0) (A 0 B 1) (A 0 B 1 C 2) (A 0 B 1 C 2 D 3) (A 0 B 1 C 2 D 3 E 4) (A 0 B 1 C 2 D 3 E 4 F 5)
-    (A 0 B 1 C 2 D 3 E 4 F 5 G 6) (A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7)
-}
-
-/// The value of an outcome.
-pub(super) fn take<T: Value>(outcome: Outcome) -> Result<T> {
-    outcome.map_err(Error::from)?.take_or_copy().map_err(Error::from)
 }

@@ -2,14 +2,14 @@
 
 use super::{
     client::Core,
-    delayed::{Delayed, Handle, Targets},
+    delayed::{Delayed, Handle},
     handles::NodeRef,
     mailbox::Ticket,
 };
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::scheduler::Event;
-use crate::task::{Arg, InputsRef, Outcome, Record, Sealed, TaskFailure};
+use crate::task::{Arg, InputsRef, Record, Sealed, TaskFailure};
 use crate::wire::Value;
 use std::{collections::HashMap, sync::Arc};
 
@@ -19,7 +19,7 @@ use std::{collections::HashMap, sync::Arc};
 /// not begun is not run, when the last handle is dropped.
 #[derive(Debug)]
 pub struct Future<T> {
-    value: Delayed<T>,
+    pub(super) value: Delayed<T>,
     ticket: Arc<Result<Pending>>,
 }
 
@@ -240,17 +240,6 @@ impl<T> Drop for AsCompleted<T> {
         }
         let (watcher, waiting) = (self.watcher, std::mem::take(&mut self.waiting));
         self.core.mailbox.look(|letters| letters.unwatch(waiting.keys(), watcher));
-    }
-}
-
-#[allow(private_interfaces)]
-impl<T: Value> Targets for &Future<T> {
-    type Output = T;
-    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
-        (&self.value).visit(visit);
-    }
-    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<T> {
-        (&self.value).collect(outcomes)
     }
 }
 

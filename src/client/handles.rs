@@ -21,7 +21,9 @@ impl Clone for NodeRef {
 
 impl Drop for NodeRef {
     fn drop(&mut self) {
-        self.core.let_go([self.id]);
+        if !self.core.arena().let_go_of_shared(self.id) {
+            self.core.let_go([self.id]);
+        }
     }
 }
 

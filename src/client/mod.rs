@@ -12,17 +12,23 @@ mod macros;
 mod mailbox;
 mod map;
 mod plan;
+mod prepared;
 mod rank;
+mod records;
 mod run;
 mod source;
+mod targets;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub use client::Client;
 pub use data::Local;
-pub use delayed::{Delayed, StreamHandle, Targets};
+pub use delayed::{Delayed, StreamHandle};
 pub use future::{AsCompleted, Future};
 pub use handles::List;
 pub use map::Map;
+pub use prepared::{Argument, Arguments, Parameter, Parameters, Prepared, Several};
 pub use run::{Builder, run};
 pub use source::Source;
+pub use targets::{Shape, Targets};

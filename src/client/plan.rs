@@ -1,15 +1,16 @@
-//! From handles to a submission: walk, partition, pack.
+//! From handles to what is sent: walk, partition, pack.
 
 use super::{
-    arena::{Arena, Node},
+    arena::{Arena, Node, Replaced},
     client::Core,
     map::PassBuilder,
+    walk::Walk,
 };
 use crate::error::Result;
-use crate::graph::{Dag, External, Output, Packing, pack, partition};
+use crate::graph::{Dag, External, Output, Packing, Part, pack, partition};
 use crate::scheduler::{Event, PassOrder, Submission};
-use crate::task::{GraphId, NodeId, Place};
-use std::collections::HashMap;
+use crate::task::{GraphId, NodeId, PassId, Place};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What is wanted of the targets' values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +21,26 @@ pub(super) enum Want {
     Keep,
 }
 
+/// A graph ready to be sent.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) parts: BTreeMap<u32, Part>,
+    pub(super) orders: Vec<PassOrder>,
+    pub(super) first_pass: PassId,
+    /// The rank and the place of each target.
+    pub(super) homes: Vec<(u32, Place)>,
+    /// The rank and the place of each parameter; none for one that nobody reads.
+    pub(super) parameters: Vec<Option<(u32, Place)>>,
+}
+
 /// Sends everything that `targets` depend on to the ranks. The tickets are (graph, position in `targets`).
 pub(super) fn launch(core: &Core, targets: &[NodeId], want: Want) -> Result<GraphId> {
     let graph = core.next_graph();
     let mut arena = core.arena();
-    let mut walk = Walk::default();
-    walk.run(&mut arena, targets)?;
-    let (submission, homes) = walk.pack(core, &arena, graph, targets, want)?;
+    let Plan { parts, orders, homes, .. } =
+        Planner { core, graph, targets, parameters: &[], want, kept: false }
+            .plan(&mut arena, |_, _| Ok(()))?;
+    let submission = Submission { parts, passes: orders, awaited: targets.len(), ..Submission::default() };
     let replaced = match want {
         Want::Keep => place(&mut arena, targets, &homes),
         Want::Result => Vec::new(),
@@ -35,212 +49,159 @@ pub(super) fn launch(core: &Core, targets: &[NodeId], want: Want) -> Result<Grap
     // While the arena is locked nobody else can tell the ranks anything: they must hear of this graph
     // before one that reads its values, and before the values that it reads are let go of.
     core.send(Event::Submit(graph, submission));
-    let dropped = core.let_go_locked(&mut arena, replaced.iter().flat_map(held_by));
+    let held = replaced.iter().flat_map(|replaced| replaced.held.iter().copied());
+    let dropped = core.let_go_locked(&mut arena, held);
     drop(arena);
     drop((replaced, dropped));
     Ok(graph)
 }
 
-/// The nodes that a node held.
-fn held_by(node: &Node) -> Vec<NodeId> {
-    match node {
-        Node::Task { inputs, .. } => inputs.to_vec(),
-        _ => Vec::new(),
-    }
-}
-
 /// From now on the targets are values on ranks. Returns what they were, to be dropped outside the lock.
-fn place(arena: &mut Arena, targets: &[NodeId], homes: &[(u32, Place)]) -> Vec<Node> {
+fn place(arena: &mut Arena, targets: &[NodeId], homes: &[(u32, Place)]) -> Vec<Replaced> {
     let mut before = Vec::new();
     for (&target, &(rank, place)) in targets.iter().zip(homes) {
-        if matches!(arena.node(target), Node::Task { .. } | Node::Sink(_)) {
+        if matches!(arena.node(target), Node::Task(_) | Node::Sink(_)) {
             before.push(arena.replace(target, Node::Placed { rank, place }));
         }
     }
     before
 }
 
-/// A node of the walk: a task of the graph, or something behind the tasks.
-const EXTERNAL: u32 = 1 << 31;
-
-/// The nodes that a set of targets depends on, inputs before readers, depth first.
-#[derive(Default)]
-struct Walk {
-    tasks: Vec<NodeId>,
-    externals: Vec<External>,
-    /// The sinks, with their number among the externals and their depth.
-    sinks: Vec<(NodeId, u32, u32)>,
-    /// How many passes stand one behind the other before a value is there.
-    task_depths: Vec<u32>,
-    external_depths: Vec<u32>,
+/// What is to be planned.
+pub(super) struct Planner<'a> {
+    pub(super) core: &'a Core,
+    pub(super) graph: GraphId,
+    pub(super) targets: &'a [NodeId],
+    pub(super) parameters: &'a [NodeId],
+    pub(super) want: Want,
+    /// The ranks keep their parts, to run them again.
+    pub(super) kept: bool,
 }
 
-impl Walk {
-    fn run(&mut self, arena: &mut Arena, targets: &[NodeId]) -> Result<()> {
-        arena.begin_walk();
-        let mut stack: Vec<(NodeId, bool)> = Vec::new();
-        let mut inputs = Vec::new();
-        for &target in targets {
-            stack.push((target, false));
-            while let Some((id, inputs_are_done)) = stack.pop() {
-                if arena.mark(id).is_some() {
-                    continue;
-                }
-                if !inputs_are_done {
-                    inputs.clear();
-                    match arena.node(id) {
-                        Node::Task { inputs: of_task, .. } => inputs.extend_from_slice(of_task),
-                        Node::Sink(sink) => sink.map.inputs(&mut inputs),
-                        Node::Broken(error) => return Err(error.clone()),
-                        _ => {}
-                    }
-                    inputs.retain(|&input| arena.mark(input).is_none());
-                    if !inputs.is_empty() {
-                        stack.push((id, true));
-                        stack.extend(inputs.iter().rev().map(|&input| (input, false)));
-                        continue;
-                    }
-                }
-                self.number(arena, id);
-            }
-        }
-        Ok(())
-    }
-
-    /// Numbers a node whose inputs are numbered.
-    fn number(&mut self, arena: &mut Arena, id: NodeId) {
-        let depth_of = |walk: &Walk, input: &NodeId| {
-            let number = arena.mark(*input).expect("inputs come first");
-            match number & EXTERNAL {
-                0 => walk.task_depths[number as usize],
-                _ => walk.external_depths[(number ^ EXTERNAL) as usize],
-            }
-        };
-        let external = match arena.node(id) {
-            Node::Task { inputs, .. } => {
-                let depth = inputs.iter().map(|input| depth_of(self, input)).max().unwrap_or(0);
-                self.task_depths.push(depth);
-                self.tasks.push(id);
-                let number = self.tasks.len() as u32 - 1;
-                arena.set_mark(id, number);
-                return;
-            }
-            Node::Sink(sink) => {
-                let mut inputs = Vec::new();
-                sink.map.inputs(&mut inputs);
-                let depth = inputs.iter().map(|input| depth_of(self, input)).max().unwrap_or(0) + 1;
-                self.sinks.push((id, self.externals.len() as u32, depth));
-                self.external_depths.push(depth);
-                External::Delivered { rank: 0 }
-            }
-            Node::Placed { rank, place } => {
-                self.external_depths.push(0);
-                External::On { rank: *rank, place: *place }
-            }
-            Node::Everywhere { place } => {
-                self.external_depths.push(0);
-                External::Everywhere { place: *place }
-            }
-            Node::Broken(_) | Node::Free => unreachable!("a walk ends at broken nodes"),
-        };
-        let number = EXTERNAL | self.externals.len() as u32;
-        self.externals.push(external);
-        arena.set_mark(id, number);
-    }
-
-    /// The number that packing knows a node by.
-    fn node(&self, arena: &Arena, id: NodeId) -> u32 {
-        let number = arena.mark(id).expect("the walk has seen it");
-        match number & EXTERNAL {
-            0 => number,
-            _ => self.tasks.len() as u32 + (number ^ EXTERNAL),
-        }
-    }
-
-    fn pack(
+impl Planner<'_> {
+    /// Plans; `look` sees the walk while the nodes bear its numbers.
+    pub(super) fn plan(
         &self,
-        core: &Core,
-        arena: &Arena,
-        graph: GraphId,
-        targets: &[NodeId],
-        want: Want,
-    ) -> Result<(Submission, Vec<(u32, Place)>)> {
-        let mut dag = Dag::default();
-        for &id in &self.tasks {
-            let Node::Task { inputs, .. } = arena.node(id) else { unreachable!() };
-            dag.push(inputs.iter().map(|&input| self.node(arena, input)));
-        }
-        let by_load = core.mailbox.look(|letters| letters.by_load(&core.world.workers));
-        let first_external = self.tasks.len() as u32;
-        let owners = partition(&dag, &by_load, |node| {
-            match self.externals[(node - first_external) as usize] {
-                External::On { rank, .. } | External::Delivered { rank } => rank,
-                // It is everywhere: no reason to prefer any rank. A rank that does not exist says so.
-                External::Everywhere { .. } => u32::MAX,
-            }
-        });
-        let mut passes: Vec<PassBuilder> = Vec::new();
-        let first_pass = core.next_passes(0);
-        let mut by_root: HashMap<(usize, u32), usize> = HashMap::new();
-        for &(id, external, depth) in &self.sinks {
-            let Node::Sink(sink) = arena.node(id) else { unreachable!() };
-            let root = (sink.map.root(), depth);
-            let pass = *by_root.entry(root).or_insert_with(|| {
-                passes.push(PassBuilder::new(core.next_passes(1), &sink.map));
-                passes.len() - 1
-            });
-            passes[pass].add(sink, external);
-        }
+        arena: &mut Arena,
+        look: impl FnOnce(&Arena, &Walk) -> Result<()>,
+    ) -> Result<Plan> {
+        let mut walk = Walk::default();
+        let plan = walk
+            .run(arena, self.targets, self.parameters)
+            .and_then(|()| look(arena, &walk))
+            .and_then(|()| self.pack(arena, &mut walk));
+        walk.erase(arena);
+        plan
+    }
+
+    fn pack(&self, arena: &Arena, walk: &mut Walk) -> Result<Plan> {
+        let core = self.core;
+        let dag = walk.dag(arena);
+        let owners = self.owners(&dag, walk);
+        let (first_pass, passes) = self.passes(arena, walk);
         let pass_inputs: Vec<_> = passes
             .iter()
             .filter(|pass| !pass.inputs().is_empty())
             .map(|pass| {
-                (pass.id().0 - first_pass.0, pass.inputs().iter().map(|&id| self.node(arena, id)).collect())
+                let inputs = pass.inputs().iter().map(|&id| walk.node(arena, id)).collect();
+                (pass.id().0 - first_pass.0, inputs)
             })
             .collect();
-        let mut kept = std::collections::HashSet::new();
-        let outputs: Vec<(u32, Output)> = (0u32..)
-            .zip(targets)
+        let externals: Vec<External> = walk.externals.iter().map(|(_, external)| *external).collect();
+        let packed = pack(&Packing {
+            graph: self.graph,
+            kept: self.kept,
+            ranks: core.world.ranks,
+            dag: &dag,
+            owners: &owners,
+            externals: &externals,
+            functions: arena.functions(),
+            call_of: &|task| arena.call(walk.tasks[task]),
+            outputs: &self.outputs(arena, walk),
+            first_pass,
+            passes: &pass_inputs,
+        });
+        let delivered = |external: u32| packed.delivered[external as usize].expect("a sink is delivered");
+        let orders: Result<Vec<PassOrder>> = passes.into_iter().map(|pass| pass.finish(delivered)).collect();
+        let parameter = |id: &NodeId| {
+            let number = walk.node(arena, *id) as usize - walk.tasks.len();
+            let External::Delivered { rank } = externals[number] else { return None };
+            packed.delivered[number].map(|place| (rank, place))
+        };
+        Ok(Plan {
+            first_pass,
+            orders: orders?,
+            parameters: self.parameters.iter().map(parameter).collect(),
+            parts: packed.parts,
+            homes: packed.homes,
+        })
+    }
+
+    /// Who runs each task. Parameters are delivered to the rank that reads them most.
+    fn owners(&self, dag: &Dag, walk: &mut Walk) -> Vec<u32> {
+        let world = &self.core.world;
+        let by_load = self.core.mailbox.look(|letters| letters.by_load(&world.workers));
+        let first_external = walk.tasks.len() as u32;
+        let is_parameter = |id: &NodeId| self.parameters.contains(id);
+        let owners = partition(dag, &by_load, |node| {
+            match walk.externals[(node - first_external) as usize] {
+                (_, External::On { rank, .. }) => rank,
+                (id, External::Delivered { rank }) if !is_parameter(&id) => rank,
+                // It is everywhere, or goes where it is read: no reason to prefer any rank. A rank that does
+                // not exist says so.
+                _ => u32::MAX,
+            }
+        });
+        if !self.parameters.is_empty() {
+            let mut readers: HashMap<u32, BTreeMap<u32, usize>> = HashMap::new();
+            for (task, &owner) in owners.iter().enumerate() {
+                for input in dag.inputs(task).iter().filter_map(|input| input.checked_sub(first_external)) {
+                    *readers.entry(input).or_default().entry(owner).or_default() += 1;
+                }
+            }
+            for (number, (id, external)) in (0u32..).zip(&mut walk.externals) {
+                if self.parameters.contains(id) {
+                    let readers = readers.remove(&number).unwrap_or_default();
+                    let most =
+                        readers.into_iter().max_by_key(|&(rank, reads)| (reads, std::cmp::Reverse(rank)));
+                    *external = External::Delivered { rank: most.map_or(0, |(rank, _)| rank) };
+                }
+            }
+        }
+        owners
+    }
+
+    /// The passes of the sinks; everything at one depth over one source is one pass.
+    fn passes(&self, arena: &Arena, walk: &Walk) -> (PassId, Vec<PassBuilder>) {
+        let mut passes: Vec<PassBuilder> = Vec::new();
+        let first = self.core.next_passes(0);
+        let mut by_root: HashMap<(usize, u32), usize> = HashMap::new();
+        for &(id, external, depth) in &walk.sinks {
+            let Node::Sink(sink) = arena.node(id) else { unreachable!("it was a sink before") };
+            let pass = *by_root.entry((sink.map.root(), depth)).or_insert_with(|| {
+                passes.push(PassBuilder::new(self.core.next_passes(1), &sink.map));
+                passes.len() - 1
+            });
+            passes[pass].add(sink, external);
+        }
+        (first, passes)
+    }
+
+    /// What the client wants, by node.
+    fn outputs(&self, arena: &Arena, walk: &Walk) -> Vec<(u32, Output)> {
+        let mut kept = HashSet::new();
+        (0u32..)
+            .zip(self.targets)
             .map(|(token, &target)| {
                 // A value is held for its node once, however often it is asked for.
                 let new = !matches!(arena.node(target), Node::Placed { .. } | Node::Everywhere { .. });
-                let output = match want {
+                let output = match self.want {
                     Want::Result => Output::Result(token),
                     Want::Keep if new && kept.insert(target) => Output::Keep(token),
                     Want::Keep => Output::Notify(token),
                 };
-                (self.node(arena, target), output)
+                (walk.node(arena, target), output)
             })
-            .collect();
-        let packed = pack(&Packing {
-            graph,
-            kept: false,
-            ranks: core.world.ranks,
-            dag: &dag,
-            owners: &owners,
-            externals: &self.externals,
-            functions: &arena.functions,
-            call_of: &|task| match arena.node(self.tasks[task]) {
-                Node::Task { function, constants, .. } => (*function, constants),
-                _ => unreachable!("it was a task before"),
-            },
-            outputs: &outputs,
-            first_pass,
-            passes: &pass_inputs,
-        });
-        let homes = packed.homes;
-        let orders: Result<Vec<PassOrder>> = passes
-            .into_iter()
-            .map(|pass| {
-                pass.finish(|external| packed.delivered[external as usize].expect("a sink is delivered"))
-            })
-            .collect();
-        let submission = Submission {
-            parts: packed.parts,
-            passes: orders?,
-            awaited: targets.len(),
-            ..Submission::default()
-        };
-        Ok((submission, homes))
+            .collect()
     }
 }

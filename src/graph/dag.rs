@@ -9,6 +9,11 @@ pub(crate) struct Dag {
 }
 
 impl Dag {
+    /// Room for as many tasks and edges.
+    pub(crate) fn with_capacity(tasks: usize, edges: usize) -> Self {
+        Dag { ends: Vec::with_capacity(tasks), inputs: Vec::with_capacity(edges) }
+    }
+
     /// Adds a task that reads `inputs`, in the order of its arguments.
     pub(crate) fn push(&mut self, inputs: impl IntoIterator<Item = u32>) -> u32 {
         let task = self.ends.len() as u32;

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// A pass as the client orders it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PassOrder {
     pub(crate) spec: PassSpec,
     /// The elements, if they come from rank 0.

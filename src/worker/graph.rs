@@ -35,7 +35,6 @@ pub(super) struct Forward {
 /// The state of one run.
 #[derive(Debug)]
 pub(super) struct Graph {
-    pub(super) id: GraphId,
     /// How often the graph was run before, if it is one that is kept.
     pub(super) run: u32,
     pub(super) wiring: Arc<Wiring>,
@@ -122,7 +121,6 @@ impl Graph {
             .collect();
         wiring.other_readers(of.keep_results).for_each(|slot| states[slot.index()].readers += 1);
         let mut graph = Graph {
-            id: of.id,
             run: of.run,
             keep_results: of.keep_results,
             first_pass: of.first_pass,

@@ -249,10 +249,7 @@ impl Worker {
     fn finished_tasks(&mut self, mut job: Box<TasksJob>, nanos: u64, out: &mut Outbox) {
         let (id, function) = (job.graph, job.function as usize);
         if let Some(graph) = self.graphs.get_mut(&id) {
-            let timing = graph.timings[function].get_or_insert_with(|| {
-                let call = graph.wiring.part.functions[function].call;
-                self.timings.get(&call.identity()).copied().unwrap_or_default()
-            });
+            let timing = graph.timings[function].get_or_insert_default();
             timing.add(nanos as f64 / job.tasks.len().max(1) as f64);
         }
         let (mut tasks, mut outcomes) = (std::mem::take(&mut job.tasks), std::mem::take(&mut job.outcomes));
@@ -443,9 +440,13 @@ impl Worker {
     }
 
     fn drop_if_over(&mut self, id: GraphId) {
-        if self.graphs.get(&id).is_some_and(Graph::is_over) {
-            self.graphs.remove(&id);
+        if self.graphs.get(&id).is_some_and(Graph::is_over)
+            && let Some(graph) = self.graphs.remove(&id)
+        {
             self.ready.remove(&id);
+            let known = graph.wiring.part.functions.iter().zip(&graph.timings);
+            let known = known.filter_map(|(function, timing)| Some((function.call.identity(), (*timing)?)));
+            self.timings.extend(known);
         }
     }
 

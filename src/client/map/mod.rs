@@ -359,7 +359,7 @@ impl<T: Value + Clone> Map<T> {
         });
         let node = match kind {
             Ok(kind) => Node::Sink(Box::new(Sink { map: Arc::clone(&self.node), kind })),
-            Err(problem) => Node::Broken(problem),
+            Err(problem) => Node::Broken(Box::new(problem)),
         };
         let id = core.arena().add(node);
         Delayed::new(core, id)

@@ -79,6 +79,13 @@ pub(in crate::client) struct SinkKind {
     pub(super) keeps: Option<CollectionId>,
 }
 
+impl SinkKind {
+    /// Whether the elements stay on the ranks.
+    pub(in crate::client) fn keeps(&self) -> bool {
+        self.keeps.is_some()
+    }
+}
+
 impl MapNode {
     pub(in crate::client) fn new(core: &Arc<Core>, length: u64, origin: Origin) -> Self {
         MapNode { core: Arc::clone(core), length, origin, batch: None, problem: None, kept: OnceLock::new() }

@@ -340,3 +340,109 @@ fn a_long_chain_is_neither_walked_nor_dropped_by_recursion() {
     drop(last);
     simulation.check_empty();
 }
+
+#[test]
+fn a_prepared_graph_runs_again_and_again() {
+    use crate::client::plan::Want;
+    for shape in shapes(60) {
+        let mut stream = Stream::new(&Seed::from(shape.weather), &[2]);
+        let mut recipe = random_recipe(&mut stream, 1 + (shape.weather * 5 % 60) as usize);
+        let mut simulation = Simulation::new(shape, 7);
+        let client = simulation.client();
+        let offset = client.parameter::<u64>();
+        let given = client.broadcast(5u64).expect("a number");
+        let mut handles: Vec<Delayed<u64>> = Vec::new();
+        for (inputs, number) in &recipe {
+            let terms: List<u64> = inputs.iter().map(|&input| &handles[input]).collect();
+            let call = |(terms, number, offset): (_, u64, Arc<u64>)| mix(terms, number + 100 * *offset);
+            handles.push(client.try_delayed(call, (&terms, *number, &offset)));
+        }
+        let draw = |(mut rng, five): (Stream, Arc<u64>)| rng.integers(0, 1 << 40) as u64 + *five;
+        let drawn = client.delayed(draw, (client.stream(), &given));
+        let draws = client.map_random(|_, mut rng| rng.integers(0, 1 << 40) as u64, 0..40u64);
+        let summed = client.map_with(|x, (offset,)| x + **offset, &draws, (&offset,));
+        let (maximum, sum) = (draws.reduce(u64::max), summed.reduce(|a, b| a.wrapping_add(b)));
+        let targets = (&handles, &drawn, &maximum, &sum);
+        let prepared = client.prepare((&offset,), targets).expect("nothing is wrong with it");
+        let common = client.prepare((&offset,), targets).expect("nothing is wrong with it");
+        let common = common.common_random_numbers();
+        drop((handles, drawn, draws, summed, maximum, sum, offset, given));
+        // Several runs are under way at a time.
+        let runs: Vec<_> =
+            (0..4u64).map(|run| prepared.start((run,), Want::Result).expect("a run")).collect();
+        let again: Vec<_> = (0..2u64).map(|run| common.start((run,), Want::Result).expect("a run")).collect();
+        simulation.settle();
+        let take = |graph| {
+            let results = simulation.mailbox.look(|letters| letters.take_results(graph)).expect("at rest");
+            results.into_iter().map(crate::client::targets::take::<u64>).collect::<Vec<_>>()
+        };
+        let mut others = Vec::new();
+        for (run, graph) in (0u64..).zip(&runs) {
+            let mut results = take(*graph);
+            let random: Vec<u64> =
+                results.split_off(recipe.len()).into_iter().map(|result| result.expect("a draw")).collect();
+            recipe.iter_mut().for_each(|(_, number)| *number += 100 * run);
+            for (result, expected) in results.into_iter().zip(serial(&recipe)) {
+                assert_eq!(result.ok(), expected.ok(), "run {run} in {shape:?}");
+            }
+            recipe.iter_mut().for_each(|(_, number)| *number -= 100 * run);
+            let key = |key: &[u32]| match run {
+                0 => key.to_vec(),
+                _ => [&[u32::MAX, u32::MAX, run as u32], key].concat(),
+            };
+            let of =
+                |words: &[u32]| Stream::new(&Seed::from(7u64), &key(words)).integers(0, 1 << 40) as u64;
+            let of_map: Vec<u64> = (0..40).map(|i| of(&[u32::MAX, 1, i, 0])).collect();
+            let expected = [
+                of(&[u32::MAX, 0, 0, 0]) + 5,
+                *of_map.iter().max().expect("40"),
+                of_map.iter().fold(0u64, |sum, x| sum.wrapping_add(x + run)),
+            ];
+            assert_eq!(random, expected, "run {run} in {shape:?}");
+            others.push(random);
+        }
+        let again: Vec<Vec<u64>> = again
+            .into_iter()
+            .map(|graph| {
+                take(graph).into_iter().skip(recipe.len()).map(|result| result.expect("a draw")).collect()
+            })
+            .collect();
+        assert_eq!(again[0], others[0]);
+        assert_eq!(again[1][..2], others[0][..2], "common random numbers");
+        drop((prepared, common));
+        simulation.check_empty();
+    }
+}
+
+#[test]
+fn values_stay_on_the_ranks_between_the_runs_of_a_prepared_graph() {
+    for shape in shapes(40) {
+        let mut simulation = Simulation::new(shape, 7);
+        let client = simulation.client();
+        let cells: Vec<Delayed<u64>> = (0..9).map(|_| client.parameter()).collect();
+        let add = |(a, b): (Arc<u64>, Arc<u64>)| a.wrapping_add(*b);
+        let next: Vec<Delayed<u64>> =
+            (0..9).map(|i| client.delayed(add, (&cells[i], &cells[(i + 1) % 9]))).collect();
+        let step = client.prepare((&cells,), &next).expect("nothing is wrong with it");
+        drop((cells, next));
+        let mut expected: Vec<u64> = (0..9).collect();
+        let mut state = step.begin_persist((expected.clone(),)).expect("a run");
+        for round in 0..6 {
+            if round % 3 == shape.weather % 3 {
+                simulation.settle();
+            }
+            state = step.begin_persist((&state,)).expect("a run");
+        }
+        for _ in 0..7 {
+            expected = (0..9).map(|i| expected[i].wrapping_add(expected[(i + 1) % 9])).collect();
+        }
+        let targets: Vec<&Delayed<u64>> = state.iter().collect();
+        let found: Vec<u64> =
+            outcomes(&mut simulation, &targets).into_iter().map(|value| value.expect("a sum")).collect();
+        assert_eq!(found, expected, "{shape:?}");
+        let wrong = step.start((vec![1, 2, 3],), crate::client::plan::Want::Keep);
+        assert!(wrong.unwrap_err().to_string().contains("a list of 9 values, but 3"));
+        drop((step, state));
+        simulation.check_empty();
+    }
+}

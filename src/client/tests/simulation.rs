@@ -228,5 +228,5 @@ pub(super) fn outcomes<T: wire::Value>(
     simulation.settle();
     let results = simulation.mailbox.look(|letters| letters.take_results(graph));
     let results = results.expect("the world is at rest: every result is there");
-    results.into_iter().map(crate::client::delayed::take).collect()
+    results.into_iter().map(crate::client::targets::take).collect()
 }
