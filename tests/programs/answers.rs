@@ -61,6 +61,21 @@ fn pi() {
     assert!((pi.as_f64().expect("a number") - std::f64::consts::PI).abs() < 0.05, "{pi}");
 }
 
+/// Every task is run once, on the outputs that it depends on: the program checks that itself.
+#[test]
+fn task_bench() {
+    let stencil = the_same_everywhere("task_bench", "-type stencil_1d -steps 20 -width 7 -output 100");
+    assert_eq!(stencil["dependences"], 19 * (3 * 7 - 2));
+    for graphs in [
+        "-type trivial -steps 30 -width 3 -and -type tree -steps 6 -width 12 -and -type dom -steps 12 -width 5 \
+         -and -type fft -steps 10 -width 6 -kernel load_imbalance -imbalance 1 -iter 50",
+        "-type spread -radix 2 -period 2 -steps 9 -width 6 -kernel memory_bound -scratch 4096 -iter 5 -output 5000 \
+         -and -type random_nearest -radix 5 -steps 9 -width 6 -and -type all_to_all -steps 4 -width 9 --runs 2",
+    ] {
+        the_same_everywhere("task_bench", graphs);
+    }
+}
+
 #[test]
 fn failures_that_are_caught() {
     for mode in ["panic", "error", "retry"] {

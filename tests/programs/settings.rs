@@ -22,6 +22,23 @@ fn settings_are_checked() {
 }
 
 #[test]
+fn flags_of_task_bench_are_checked() {
+    let told = [
+        ("-stops 3", "there is no flag `-stops`"),
+        ("-type ring", "there are trivial, no_comm"),
+        ("-type fft -width 1", "-width is at least 2 for fft"),
+        ("-width", "-width needs a number"),
+        ("-width 3 --treads 2", "--treads"),
+    ];
+    for (flags, said) in told {
+        let flags: Vec<&str> = flags.split(' ').collect();
+        let ended = run(Start::Plain, "task_bench", &flags, &[]);
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains(said), "{ended:?}");
+    }
+}
+
+#[test]
 fn a_slurm_allocation_wants_a_launcher() {
     refused(Start::Plain, &[("SLURM_NTASKS", "4")], "start it with `srun` or `mpirun`");
     let on_purpose = [("SLURM_NTASKS", "4"), ("SERRIED_SCHEDULER", "threads")];
