@@ -65,7 +65,7 @@ impl<T, H: super::delayed::Handle<T>> FromIterator<H> for List<T> {
 
 impl<T> List<T> {
     fn pack_nodes(&self, record: &mut Record) {
-        record.constant(&(self.nodes.len() as u64));
+        record.constant(&u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
         for node in &self.nodes {
             node.pack(record);
         }
@@ -81,7 +81,7 @@ impl<T: Value + Clone> Arg for List<T> {
         List::pack_nodes(self, record);
     }
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Vec<T>, TaskFailure> {
-        let count: u64 = inputs.0.constant()?;
+        let count: u32 = inputs.0.constant()?;
         (0..count).map(|_| Ok(inputs.0.value().take()?)).collect()
     }
 }
@@ -92,7 +92,7 @@ impl<T: Value> Arg for &List<T> {
         List::pack_nodes(self, record);
     }
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Vec<Arc<T>>, TaskFailure> {
-        let count: u64 = inputs.0.constant()?;
+        let count: u32 = inputs.0.constant()?;
         (0..count).map(|_| Ok(inputs.0.value().share()?)).collect()
     }
 }

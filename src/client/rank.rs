@@ -33,6 +33,9 @@ pub(super) struct Rank<T> {
     events: Receiver<RankEvent>,
     out: Outbox,
     start: Instant,
+    /// Time since the start, not read again for every message.
+    now: Duration,
+    next_tick: Instant,
     threads: usize,
 }
 
@@ -43,10 +46,18 @@ const INLINE_NANOS: f64 = 250_000.0;
 const HAND_OVER_NANOS: f64 = 5_000.0;
 /// Jobs run in this time before messages are looked for again.
 const INLINE_TURN: Duration = Duration::from_micros(200);
+/// Values that come in a frame of this length or more may keep the frame, instead of being copied.
+const LONG_FRAME: usize = 64 << 10;
+/// Looks for a message in one turn of a rank that has nothing to do.
+const EAGER_LOOKS: u32 = 4;
 /// Messages and events taken in one turn.
 const TURN: usize = 256;
-/// An idle rank looks for messages this often at once, then takes naps that double.
-const POLLS: u32 = 200;
+/// An idle rank looks for messages at once for this long, then takes naps that double.
+const POLLING: Duration = Duration::from_micros(100);
+/// This long it keeps the core to itself, then it lets others have it between the looks.
+const UNSHARED: Duration = Duration::from_micros(10);
+/// After so many looks, a rank looks at the clock.
+const LOOKS: u32 = 16;
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
 const LONGEST_NAP: Duration = Duration::from_millis(1);
 /// A rank that has been idle for long sleeps longer: this part of its idleness, up to this long.
@@ -73,6 +84,8 @@ impl<T: Transport> Rank<T> {
             events,
             out: Outbox::default(),
             start: Instant::now(),
+            now: Duration::ZERO,
+            next_tick: Instant::now() + TICK,
             threads,
         }
     }
@@ -81,46 +94,46 @@ impl<T: Transport> Rank<T> {
     pub(super) fn run(mut self) {
         // Short tasks run on this thread.
         settle(&self.context, 0);
-        let mut idle_polls = 0;
         let mut nap = SHORTEST_NAP;
-        let mut idle_since = Instant::now();
-        let mut next_tick = self.start + TICK;
+        let mut idle_since = None;
+        let mut looks = 0u32;
         while !self.worker.is_leaving() {
-            if self.turn() {
-                idle_polls = 0;
-                nap = SHORTEST_NAP;
-                idle_since = Instant::now();
-                continue;
-            }
-            if let Some(executor) = &mut self.executor {
-                executor.tick();
-            }
-            let now = Instant::now();
-            if now >= next_tick {
-                next_tick = now + TICK;
-                self.client_event(Event::Tick);
-                self.deliver();
-            }
-            if idle_polls < POLLS {
-                idle_polls += 1;
-                std::hint::spin_loop();
-                continue;
-            }
-            if self.transport.size() == 1 {
-                let next = self.executor.as_ref().and_then(Executor::next_tick);
-                if self.sleep(next.unwrap_or(TICK)) {
-                    idle_polls = 0;
+            let busy = self.turn();
+            looks += 1;
+            if looks % LOOKS != 0 {
+                if busy {
+                    idle_since = None;
                 }
                 continue;
             }
-            if self.sleep(nap) {
-                idle_polls = 0;
-                nap = SHORTEST_NAP;
-                idle_since = Instant::now();
+            let now = self.housekeeping();
+            if busy {
+                idle_since = None;
                 continue;
             }
-            let longest = (now.duration_since(idle_since) / IDLE_SHARE).clamp(LONGEST_NAP, IDLE_NAP);
-            nap = (nap * 2).min(longest);
+            let since = *idle_since.get_or_insert_with(|| {
+                nap = SHORTEST_NAP;
+                now
+            });
+            let idle = now.duration_since(since);
+            if idle < POLLING {
+                if idle > UNSHARED {
+                    std::thread::yield_now();
+                }
+                continue;
+            }
+            let longest = if self.transport.size() == 1 {
+                self.executor.as_ref().and_then(Executor::next_tick).unwrap_or(TICK)
+            } else {
+                nap
+            };
+            if self.sleep(longest) {
+                idle_since = None;
+                continue;
+            }
+            nap = (nap * 2).min((idle / IDLE_SHARE).clamp(LONGEST_NAP, IDLE_NAP));
+            // A nap is followed by one look, and by the next nap.
+            looks = LOOKS - 1;
         }
         if let Some((_, mailbox)) = &self.head {
             mailbox.close();
@@ -129,23 +142,40 @@ impl<T: Transport> Rank<T> {
         self.transport.leave();
     }
 
+    /// What is to be done from time to time; the time.
+    fn housekeeping(&mut self) -> Instant {
+        self.transport.look_after();
+        if let Some(executor) = &mut self.executor {
+            executor.tick();
+        }
+        let now = Instant::now();
+        self.now = now.duration_since(self.start);
+        if now >= self.next_tick {
+            self.next_tick = now + TICK;
+            self.client_event(Event::Tick);
+            self.deliver();
+        }
+        now
+    }
+
     /// Does what there is to do; whether there was anything.
     fn turn(&mut self) -> bool {
         let mut busy = false;
         self.transport.progress();
         for _ in 0..TURN {
-            let Some((from, bytes)) = self.transport.receive() else {
+            let Some((from, bytes)) = self.receive() else {
                 break;
             };
             busy = true;
             self.frame(from, bytes);
-        }
-        for _ in 0..TURN {
-            let Ok(event) = self.events.try_recv() else {
+            if self.worker.has_ready() {
                 break;
-            };
+            }
+        }
+        if !self.events.is_empty() {
             busy = true;
-            self.event(event);
+            let events: Vec<RankEvent> = self.events.try_iter().take(TURN).collect();
+            events.into_iter().for_each(|event| self.event(event));
         }
         self.deliver();
         busy |= self.work();
@@ -170,21 +200,31 @@ impl<T: Transport> Rank<T> {
         }
     }
 
-    fn now(&self) -> Duration {
-        self.start.elapsed()
+    /// The next message. When there is nothing else to do, it is looked for several times: nothing is as likely
+    /// to be the next thing that happens.
+    #[inline]
+    fn receive(&mut self) -> Option<(u32, Vec<u8>)> {
+        let looks = if self.worker.has_ready() { 1 } else { EAGER_LOOKS };
+        (0..looks).find_map(|_| self.transport.receive())
     }
 
-    fn frame(&mut self, from: u32, bytes: Vec<u8>) {
-        let now = self.now();
-        for message in Reader::new(bytes) {
-            match message {
-                Ok(Message::Worker(message)) => self.worker.handle(now, message, &mut self.out),
-                Ok(Message::Scheduler(message)) => self.schedule(Event::Message(from, message)),
-                Err(error) => {
-                    let rank = self.transport.rank();
-                    eprintln!("serried: rank {rank} cannot read a message of rank {from}: {error}");
-                    self.transport.abort(1);
-                }
+    fn frame(&mut self, from: u32, frame: Vec<u8>) {
+        if frame.len() >= LONG_FRAME {
+            return Reader::sharing(frame).for_each(|message| self.message(from, message));
+        }
+        Reader::new(&frame).for_each(|message| self.message(from, message));
+        self.transport.reuse(frame);
+    }
+
+    #[inline]
+    fn message(&mut self, from: u32, message: Result<Message, WireError>) {
+        match message {
+            Ok(Message::Worker(message)) => self.worker.handle(self.now, message, &mut self.out),
+            Ok(Message::Scheduler(message)) => self.schedule(Event::Message(from, message)),
+            Err(error) => {
+                let rank = self.transport.rank();
+                eprintln!("serried: rank {rank} cannot read a message of rank {from}: {error}");
+                self.transport.abort(1);
             }
         }
     }
@@ -196,7 +236,8 @@ impl<T: Transport> Rank<T> {
                 if let Some(executor) = &mut self.executor {
                     executor.finished();
                 }
-                self.worker.finished(self.start.elapsed(), finished, &mut self.out);
+                self.now = self.start.elapsed();
+                self.worker.finished(self.now, finished, &mut self.out);
             }
         }
     }
@@ -208,7 +249,7 @@ impl<T: Transport> Rank<T> {
     }
 
     fn schedule(&mut self, event: Event) {
-        let now = self.now();
+        let now = self.now;
         let Some((scheduler, mailbox)) = &mut self.head else {
             return;
         };
@@ -222,7 +263,8 @@ impl<T: Transport> Rank<T> {
     /// Gives out or runs jobs; whether any was.
     fn work(&mut self) -> bool {
         let mut busy = false;
-        let turn_end = Instant::now() + INLINE_TURN;
+        let mut clock = None;
+        let mut turn_end = None;
         loop {
             if self.executor.as_ref().is_some_and(|executor| !executor.wants_more()) {
                 return busy;
@@ -237,9 +279,12 @@ impl<T: Transport> Rank<T> {
             match &mut self.executor {
                 Some(executor) if !short => executor.submit(job),
                 _ => {
-                    let finished = job.run(&self.context);
-                    self.worker.finished(self.start.elapsed(), finished, &mut self.out);
-                    if Instant::now() >= turn_end {
+                    let clock = clock.get_or_insert_with(Instant::now);
+                    let turn_end = *turn_end.get_or_insert(*clock + INLINE_TURN);
+                    let finished = job.run_from(clock, &self.context);
+                    self.now = clock.duration_since(self.start);
+                    self.worker.finished(self.now, finished, &mut self.out);
+                    if *clock >= turn_end || self.out.has_workers() {
                         return busy;
                     }
                 }
@@ -266,11 +311,11 @@ impl<T: Transport> Rank<T> {
             let mut messages = to_workers.drain(..).peekable();
             while let Some((rank, message)) = messages.next() {
                 if rank == me {
-                    let now = self.now();
+                    let now = self.now;
                     self.worker.handle(now, message, &mut self.out);
                     continue;
                 }
-                let mut frame = Vec::new();
+                let mut frame = self.transport.buffer();
                 self.check(put_worker(&message, &mut frame));
                 while let Some((_, message)) = messages.next_if(|(to, _)| *to == rank) {
                     self.check(put_worker(&message, &mut frame));
@@ -284,7 +329,7 @@ impl<T: Transport> Rank<T> {
 
     fn schedule_all(&mut self, messages: Vec<ToScheduler>) {
         let me = self.transport.rank();
-        let now = self.now();
+        let now = self.now;
         let Some((scheduler, mailbox)) = &mut self.head else {
             return;
         };

@@ -58,28 +58,58 @@ pub(crate) fn put_scheduler(message: &ToScheduler, out: &mut Vec<u8>) -> Result<
 
 /// Reads the messages of a frame, one after the other.
 #[derive(Debug)]
-pub(crate) struct Reader {
-    frame: Arc<Vec<u8>>,
+pub(crate) struct Reader<'a> {
+    frame: Frame<'a>,
     position: usize,
 }
 
-impl Reader {
-    pub(crate) fn new(frame: Vec<u8>) -> Self {
-        Reader { frame: Arc::new(frame), position: 0 }
+#[derive(Debug)]
+enum Frame<'a> {
+    Lent(&'a [u8]),
+    /// Large values may keep the frame, instead of being copied.
+    Shared(Arc<Vec<u8>>),
+}
+
+impl Frame<'_> {
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Frame::Lent(bytes) => bytes,
+            Frame::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Reads a short frame.
+    pub(crate) fn new(frame: &'a [u8]) -> Self {
+        Reader { frame: Frame::Lent(frame), position: 0 }
     }
 
+    /// Reads a long frame.
+    pub(crate) fn sharing(frame: Vec<u8>) -> Reader<'static> {
+        Reader { frame: Frame::Shared(Arc::new(frame)), position: 0 }
+    }
+
+    #[inline]
     fn message(&mut self) -> Result<Message, WireError> {
-        let mut rest = &self.frame[self.position..];
+        let bytes = self.frame.bytes();
+        let length = bytes.len();
+        let mut rest = &bytes[self.position..];
         let (&kind, after) = rest.split_first().ok_or_else(short)?;
         rest = after;
         let message = match kind {
             VALUE => {
                 let (to, after) = rest.split_first_chunk::<8>().ok_or_else(short)?;
-                let (length, after) = after.split_first_chunk::<8>().ok_or_else(short)?;
-                let length = u64::from_le_bytes(*length) as usize;
-                let start = self.frame.len() - after.len();
-                rest = after.get(length..).ok_or_else(short)?;
-                let value = Stored::from_frame(&self.frame, start..start + length);
+                let (size, after) = after.split_first_chunk::<8>().ok_or_else(short)?;
+                let size = u64::from_le_bytes(*size) as usize;
+                let value = after.get(..size).ok_or_else(short)?;
+                let start = length - after.len();
+                rest = &after[size..];
+                let value = match &self.frame {
+                    Frame::Lent(_) => Stored::from_slice(value),
+                    Frame::Shared(frame) => Stored::from_frame(frame, start..start + size),
+                };
                 Message::Worker(ToWorker::Value { to: place(*to), outcome: Ok(value) })
             }
             PART => {
@@ -93,21 +123,23 @@ impl Reader {
             SCHEDULER => Message::Scheduler(wire::decode_from(&mut rest)?),
             _ => Message::Worker(wire::decode_from(&mut rest)?),
         };
-        self.position = self.frame.len() - rest.len();
+        self.position = length - rest.len();
         Ok(message)
     }
 }
 
-impl Iterator for Reader {
+impl Iterator for Reader<'_> {
     type Item = Result<Message, WireError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.position == self.frame.len() {
+        let length = self.frame.bytes().len();
+        if self.position == length {
             return None;
         }
         let message = self.message();
         if message.is_err() {
-            self.position = self.frame.len();
+            self.position = length;
         }
         Some(message)
     }
@@ -142,7 +174,7 @@ mod tests {
         put_worker(&ToWorker::Release(vec![to]), &mut frame).expect("numbers");
         let cancelled = ToScheduler::Cancelled { ticket: (GraphId(1), 2), cancelled: true };
         put_scheduler(&cancelled, &mut frame).expect("numbers");
-        let messages: Result<Vec<Message>, WireError> = Reader::new(frame.clone()).collect();
+        let messages: Result<Vec<Message>, WireError> = Reader::new(&frame).collect();
         match &messages.expect("what was written")[..] {
             [
                 Message::Worker(ToWorker::Value { to: place, outcome: Ok(value) }),
@@ -160,6 +192,6 @@ mod tests {
             other => panic!("{other:?}"),
         }
         frame.truncate(19);
-        assert!(Reader::new(frame).collect::<Result<Vec<_>, _>>().is_err());
+        assert!(Reader::sharing(frame).collect::<Result<Vec<_>, _>>().is_err());
     }
 }

@@ -25,6 +25,11 @@ impl Outbox {
         self.workers.is_empty() && self.scheduler.is_empty()
     }
 
+    /// Whether there is anything for workers.
+    pub(crate) fn has_workers(&self) -> bool {
+        !self.workers.is_empty()
+    }
+
     /// Takes the messages to workers, by rank; those to one rank keep their order.
     pub(crate) fn take_workers(&mut self) -> Vec<(u32, ToWorker)> {
         if !self.workers.is_sorted_by_key(|(rank, _)| *rank) {

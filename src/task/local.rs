@@ -4,8 +4,7 @@ use super::{Failure, FnRef, Inputs, RankContext, contain};
 use serde::{Deserialize, Serialize};
 use std::{
     any::Any,
-    collections::HashMap,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 /// What a builder yields; the type is known to the handle alone.
@@ -27,13 +26,18 @@ struct Cell {
 
 /// The local contexts of a rank.
 #[derive(Debug, Default)]
-pub(crate) struct Locals(Mutex<HashMap<u32, Arc<Cell>>>);
+pub(crate) struct Locals(RwLock<Vec<Option<Arc<Cell>>>>);
 
 impl Locals {
     /// Makes a context known; nothing is built yet.
     pub(crate) fn define(&self, spec: LocalSpec) {
         let cell = Arc::new(Cell { built: OnceLock::new(), spec });
-        self.cells().insert(cell.spec.id, cell);
+        let mut cells = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let id = cell.spec.id as usize;
+        if cells.len() <= id {
+            cells.resize(id + 1, None);
+        }
+        cells[id] = Some(cell);
     }
 
     /// The instance of this rank, built now if this is its first use. A builder that fails or panics fails
@@ -43,18 +47,24 @@ impl Locals {
         id: u32,
         context: &RankContext,
     ) -> Result<Arc<C>, Failure> {
-        let cell = self.cells().get(&id).cloned();
+        let cells = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let cell = cells.get(id as usize).and_then(Option::as_ref);
         let cell = cell.expect("a context is defined before tasks that use it are sent");
-        let built = cell.built.get_or_init(|| {
+        if let Some(built) = cell.built.get() {
+            return instance(built);
+        }
+        // Building may take long, or use another context.
+        let cell = Arc::clone(cell);
+        drop(cells);
+        instance(cell.built.get_or_init(|| {
             let builder = cell.spec.builder.resolve()?;
             let mut inputs = Inputs::of_constants(&cell.spec.constants, context);
             contain(|| builder.call(&mut inputs))?
-        });
-        let instance = Arc::clone(built.as_ref().map_err(Clone::clone)?);
-        Ok(instance.downcast().expect("typed handles read a context as the type it was built with"))
+        }))
     }
+}
 
-    fn cells(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Arc<Cell>>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
+fn instance<C: Any + Send + Sync>(built: &Built) -> Result<Arc<C>, Failure> {
+    let instance = Arc::clone(built.as_ref().map_err(Clone::clone)?);
+    Ok(instance.downcast().expect("typed handles read a context as the type it was built with"))
 }

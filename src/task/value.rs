@@ -66,17 +66,34 @@ pub(crate) struct Arrived {
     value: OnceLock<Result<Arc<dyn Erased>, WireError>>,
 }
 
-/// Bytes of a value: the whole of a vector, or a stretch of what came with others in one piece.
+/// Bytes of a value: few of them, the whole of a vector, or a stretch of what came with others in one piece.
 #[derive(Debug)]
 enum Bytes {
+    Few(u8, [u8; FEW]),
     Whole(Vec<u8>),
     Stretch(Arc<Vec<u8>>, Range<usize>),
+}
+
+/// Values of so many bytes have no memory of their own.
+const FEW: usize = 62;
+
+impl From<&[u8]> for Bytes {
+    #[inline]
+    fn from(bytes: &[u8]) -> Self {
+        if bytes.len() > FEW {
+            return Bytes::Whole(bytes.to_vec());
+        }
+        let mut few = [0; FEW];
+        few[..bytes.len()].copy_from_slice(bytes);
+        Bytes::Few(bytes.len() as u8, few)
+    }
 }
 
 impl std::ops::Deref for Bytes {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
         match self {
+            Bytes::Few(length, bytes) => &bytes[..*length as usize],
             Bytes::Whole(bytes) => bytes,
             Bytes::Stretch(frame, range) => &frame[range.clone()],
         }
@@ -91,12 +108,18 @@ impl Stored {
         Stored::of_bytes(Bytes::Whole(bytes))
     }
 
+    /// A value of which these are the bytes.
+    #[inline]
+    pub(crate) fn from_slice(bytes: &[u8]) -> Self {
+        Stored::of_bytes(Bytes::from(bytes))
+    }
+
     /// A value whose bytes came with others in one frame. One that makes up most of the frame is not copied.
     pub(crate) fn from_frame(frame: &Arc<Vec<u8>>, range: Range<usize>) -> Self {
-        Stored::of_bytes(match 2 * range.len() >= frame.len() {
-            true => Bytes::Stretch(Arc::clone(frame), range),
-            false => Bytes::Whole(frame[range].to_vec()),
-        })
+        match 2 * range.len() >= frame.len() {
+            true => Stored::of_bytes(Bytes::Stretch(Arc::clone(frame), range)),
+            false => Stored::from_slice(&frame[range]),
+        }
     }
 
     fn of_bytes(bytes: Bytes) -> Self {

@@ -32,12 +32,20 @@ pub(crate) fn hostname() -> String {
 pub(crate) trait Transport {
     fn rank(&self) -> u32;
     fn size(&self) -> u32;
+    /// An empty buffer for a message.
+    fn buffer(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
     /// Takes a message for another rank; never waits.
     fn send(&mut self, to: u32, message: Vec<u8>);
     /// The next message, if one has come, and its sender; never waits.
     fn receive(&mut self) -> Option<(u32, Vec<u8>)>;
-    /// Moves on what was sent and looks after the other ranks.
+    /// Gives back the buffer of a message that was received.
+    fn reuse(&mut self, _message: Vec<u8>) {}
+    /// Moves on what was sent.
     fn progress(&mut self) {}
+    /// Looks after the other ranks; to be called some thousand times a second.
+    fn look_after(&mut self) {}
     /// Waits until every rank has come here; messages that come meanwhile are for nobody.
     fn leave(&mut self) {}
     /// Ends the whole job at once.

@@ -1,10 +1,10 @@
 //! Ranks of an MPI world: the only place that knows MPI.
 //!
-//! One thread makes all calls (`MPI_THREAD_FUNNELED`), and none of them waits: messages are sent by
-//! `MPI_Isend` from buffers that stay here until they are gone, and received by `MPI_Improbe` and
-//! `MPI_Mrecv`, so that a message's length need not be known beforehand. All traffic is on a communicator
-//! of its own. The safe layer of the `mpi` crate lends buffers to requests for a scope, which does not fit
-//! buffers that live in a queue; so the calls are made through its raw interface.
+//! One thread makes all calls (`MPI_THREAD_FUNNELED`), and none of them waits. Messages up to a few kilobytes go into
+//! receives that every rank has always posted, so that they are neither probed for nor buffered by MPI; of a longer
+//! one its length goes there, and its body into a receive that is posted when the length is known. All traffic is on a
+//! communicator of its own. The safe layer of the `mpi` crate lends buffers to requests for a scope, which does not
+//! fit buffers that live in a queue; so the calls are made through its raw interface.
 #![allow(unsafe_code)]
 
 use super::{
@@ -19,21 +19,26 @@ use mpi::{
     traits::{CommunicatorCollectives, Root},
 };
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     marker::PhantomData,
     mem::MaybeUninit,
     os::raw::c_int,
-    rc::Rc,
     time::Duration,
 };
 
-/// A message that is complete with this piece, and a piece that is followed by others.
-const WHOLE: c_int = 0;
-const PIECE: c_int = 1;
-/// A sign of life.
-const ALIVE: c_int = 2;
-/// Counts are C integers, so longer messages go in pieces.
+/// The tag of what is short, and of the bodies of long messages.
+const SHORT: c_int = 0;
+const BODY: c_int = 1;
+/// The last byte of a short message: it is a message, or it tells the length of one. A sign of life is empty.
+const WHOLE: u8 = 0;
+const LENGTH: u8 = 1;
+/// The bytes of a receive that is always posted, and how many there are.
+const SLOT: usize = 8 << 10;
+const SLOTS: usize = 16;
+/// Counts are C integers, so bodies go in pieces of at most this length.
 const LONGEST_PIECE: usize = 1 << 30;
+/// Buffers of messages that have left are kept for the next ones, as many as this.
+const SPARE: usize = 8;
 
 /// This process's end of an MPI world.
 pub(crate) struct MpiTransport {
@@ -43,8 +48,13 @@ pub(crate) struct MpiTransport {
     rank: u32,
     size: u32,
     sending: VecDeque<Sending>,
-    /// Pieces of long messages that have come, by sender.
-    pieces: HashMap<u32, Vec<u8>>,
+    spare: Vec<Vec<u8>>,
+    /// Buffers of messages that were read, for receives.
+    spare_slots: Vec<Vec<u8>>,
+    /// The receives that are posted, in the order in which messages go into them.
+    slots: VecDeque<Slot>,
+    /// Messages behind a long one that has not come whole, by sender.
+    held_up: BTreeMap<u32, VecDeque<Incoming>>,
     watch: Option<Watch>,
     heartbeat: Option<Heartbeat>,
     /// Finalises MPI when it is dropped.
@@ -53,10 +63,26 @@ pub(crate) struct MpiTransport {
     one_thread: PhantomData<*const ()>,
 }
 
-/// A message on its way: its last bytes leave the buffer when the request is complete.
+/// A message on its way: its buffer stays until all requests are complete.
 struct Sending {
+    requests: Vec<MPI_Request>,
+    _message: Vec<u8>,
+}
+
+/// A posted receive.
+struct Slot {
     request: MPI_Request,
-    _message: Rc<Vec<u8>>,
+    buffer: Vec<u8>,
+}
+
+/// A message in the order in which it was sent.
+enum Incoming {
+    Whole(Vec<u8>),
+    /// Some of it may have come already.
+    Long {
+        requests: Vec<MPI_Request>,
+        message: Vec<u8>,
+    },
 }
 
 /// What a rank knows of the world after the start.
@@ -92,7 +118,10 @@ impl MpiTransport {
             rank,
             size,
             sending: VecDeque::new(),
-            pieces: HashMap::new(),
+            spare: Vec::new(),
+            spare_slots: Vec::new(),
+            slots: VecDeque::new(),
+            held_up: BTreeMap::new(),
             watch: None,
             heartbeat: None,
             _universe: universe,
@@ -115,6 +144,7 @@ impl MpiTransport {
                 return Err(StartError::Different);
             }
         };
+        (0..SLOTS).for_each(|_| transport.post());
         transport.watch = Watch::new(rank as usize, &hellos);
         transport.heartbeat = Heartbeat::new(rank as usize, &hellos, patience);
         let threads = hello::threads(&hellos);
@@ -133,15 +163,17 @@ impl MpiTransport {
         all.collect()
     }
 
-    fn send_piece(&mut self, to: u32, message: &Rc<Vec<u8>>, start: usize, length: usize, tag: c_int) {
+    /// Starts to send some bytes.
+    ///
+    /// The caller keeps the bytes unchanged and in their place until the request is complete.
+    fn start_send(&self, bytes: &[u8], to: u32, tag: c_int) -> MPI_Request {
         let mut request = MaybeUninit::<MPI_Request>::uninit();
-        let piece = &message[start..start + length];
-        // SAFETY: the piece lies in a buffer that `sending` keeps, unchanged and in its place, until the
-        // request is complete; its length fits a C integer; MPI is initialised and this is its thread.
-        let request = unsafe {
+        // SAFETY: the bytes stay until the request is complete (all callers put the buffer into `sending`);
+        // their number fits a C integer; MPI is initialised and this is its thread.
+        unsafe {
             ffi::MPI_Isend(
-                piece.as_ptr().cast(),
-                length as c_int,
+                bytes.as_ptr().cast(),
+                bytes.len() as c_int,
                 ffi::RSMPI_UINT8_T,
                 to as c_int,
                 tag,
@@ -149,55 +181,138 @@ impl MpiTransport {
                 request.as_mut_ptr(),
             );
             request.assume_init()
-        };
-        self.sending.push_back(Sending { request, _message: Rc::clone(message) });
+        }
     }
 
-    fn receive_piece(&mut self) -> Option<(u32, c_int, Vec<u8>)> {
-        let mut flag: c_int = 0;
-        let mut matched = MaybeUninit::uninit();
-        let mut status = MaybeUninit::<MPI_Status>::uninit();
-        // SAFETY: all out-parameters are valid for writes; MPI fills `matched` and `status` if it sets
-        // `flag`. The message is received at once into a buffer of the length that the status tells.
+    /// Starts to receive into some bytes.
+    ///
+    /// The caller keeps the bytes in their place and does not look at them until the request is complete.
+    fn start_receive(&self, bytes: &mut [u8], from: c_int, tag: c_int) -> MPI_Request {
+        let mut request = MaybeUninit::<MPI_Request>::uninit();
+        // SAFETY: as for `start_send`; the buffers are in `slots` or in `held_up`.
         unsafe {
-            ffi::MPI_Improbe(
-                ffi::RSMPI_ANY_SOURCE,
-                ffi::RSMPI_ANY_TAG,
+            ffi::MPI_Irecv(
+                bytes.as_mut_ptr().cast(),
+                bytes.len() as c_int,
+                ffi::RSMPI_UINT8_T,
+                from,
+                tag,
                 self.raw,
-                &mut flag,
-                matched.as_mut_ptr(),
-                status.as_mut_ptr(),
+                request.as_mut_ptr(),
             );
-            if flag == 0 {
+            request.assume_init()
+        }
+    }
+
+    /// Sends a message that fits a slot with its last byte. A buffer that has left at once is kept for the next message.
+    fn send_short(&mut self, to: u32, mut message: Vec<u8>) {
+        let mut request = self.start_send(&message, to, SHORT);
+        if test(&mut request).is_some() {
+            if self.spare.len() < SPARE {
+                message.clear();
+                self.spare.push(message);
+            }
+            return;
+        }
+        // The vector moves, its bytes stay where they are.
+        self.sending.push_back(Sending { requests: vec![request], _message: message });
+    }
+
+    /// Posts a receive for a short message.
+    fn post(&mut self) {
+        let mut buffer = self.spare_slots.pop().unwrap_or_else(|| vec![0; SLOT]);
+        let request = self.start_receive(&mut buffer, any_source(), SHORT);
+        self.slots.push_back(Slot { request, buffer });
+    }
+
+    /// The next message and its sender; messages behind a long one that is under way wait for it.
+    fn next_message(&mut self) -> Option<(u32, Vec<u8>)> {
+        loop {
+            if !self.held_up.is_empty()
+                && let Some(message) = self.next_held_up()
+            {
+                return Some(message);
+            }
+            let slot = self.slots.front_mut()?;
+            let status = test(&mut slot.request)?;
+            let from = status.MPI_SOURCE as u32;
+            let length = received(&status);
+            let slot = self.slots.pop_front().expect("it was just looked at");
+            self.post();
+            let mut buffer = slot.buffer;
+            buffer.truncate(length);
+            match self.short_message(from, buffer) {
+                Some(Incoming::Whole(message)) if !self.held_up.contains_key(&from) => {
+                    return Some((from, message));
+                }
+                Some(message) => self.held_up.entry(from).or_default().push_back(message),
+                None => {}
+            }
+        }
+    }
+
+    /// What a short message says.
+    fn short_message(&mut self, from: u32, mut bytes: Vec<u8>) -> Option<Incoming> {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.heard(from);
+        }
+        match bytes.pop() {
+            Some(WHOLE) => return Some(Incoming::Whole(bytes)),
+            Some(_) => {}
+            None => {
+                self.reuse(bytes);
                 return None;
             }
-            let (mut matched, status) = (matched.assume_init(), status.assume_init());
-            let mut length: c_int = 0;
-            ffi::MPI_Get_count(&status, ffi::RSMPI_UINT8_T, &mut length);
-            let mut message: Vec<u8> = Vec::with_capacity(length as usize);
-            ffi::MPI_Mrecv(
-                message.as_mut_ptr().cast(),
-                length,
-                ffi::RSMPI_UINT8_T,
-                &mut matched,
-                ffi::RSMPI_STATUS_IGNORE,
-            );
-            message.set_len(length as usize);
-            Some((status.MPI_SOURCE as u32, status.MPI_TAG, message))
         }
+        let length = u64::from_le_bytes(bytes[..].try_into().expect("eight bytes"));
+        self.reuse(bytes);
+        let mut message = vec![0; length as usize];
+        let pieces = message.chunks_mut(LONGEST_PIECE);
+        let requests = pieces.map(|piece| self.start_receive(piece, from as c_int, BODY)).collect();
+        Some(Incoming::Long { requests, message })
+    }
+
+    /// The first message of a sender that a long one holds up, if it has come whole.
+    fn next_held_up(&mut self) -> Option<(u32, Vec<u8>)> {
+        let complete = |incoming: &mut Incoming| match incoming {
+            Incoming::Whole(_) => true,
+            Incoming::Long { requests, .. } => {
+                requests.retain_mut(|request| test(request).is_none());
+                requests.is_empty()
+            }
+        };
+        let first = |(from, queue): (&u32, &mut VecDeque<Incoming>)| {
+            queue.front_mut().is_some_and(complete).then_some(*from)
+        };
+        let from = self.held_up.iter_mut().find_map(first)?;
+        let queue = self.held_up.get_mut(&from)?;
+        let message = match queue.pop_front()? {
+            Incoming::Whole(message) | Incoming::Long { message, .. } => message,
+        };
+        if queue.is_empty() {
+            self.held_up.remove(&from);
+        }
+        Some((from, message))
     }
 
     /// Forgets messages that have left.
     fn test_sending(&mut self) {
         self.sending.retain_mut(|sending| {
-            let mut flag: c_int = 0;
-            // SAFETY: the request was made by `MPI_Isend` and has not been completed before, since it
-            // leaves the queue when it is.
-            unsafe {
-                ffi::MPI_Test(&mut sending.request, &mut flag, ffi::RSMPI_STATUS_IGNORE);
-            }
-            flag == 0
+            sending.requests.retain_mut(|request| test(request).is_none());
+            !sending.requests.is_empty()
         });
+    }
+
+    /// Takes back the receives that were posted.
+    fn withdraw_slots(&mut self) {
+        for mut slot in self.slots.drain(..) {
+            // SAFETY: the request is a receive that was not completed; it is completed here, by being cancelled
+            // or, if a message was faster, by that.
+            unsafe {
+                ffi::MPI_Cancel(&mut slot.request);
+                ffi::MPI_Wait(&mut slot.request, ffi::RSMPI_STATUS_IGNORE);
+            }
+        }
     }
 
     /// Starts a barrier that does not wait.
@@ -220,44 +335,44 @@ impl Transport for MpiTransport {
         self.size
     }
 
-    fn send(&mut self, to: u32, message: Vec<u8>) {
-        let length = message.len();
-        let message = Rc::new(message);
-        let mut start = 0;
-        while length - start > LONGEST_PIECE {
-            self.send_piece(to, &message, start, LONGEST_PIECE, PIECE);
-            start += LONGEST_PIECE;
+    fn buffer(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    fn send(&mut self, to: u32, mut message: Vec<u8>) {
+        if message.len() < SLOT {
+            message.push(WHOLE);
+            return self.send_short(to, message);
         }
-        self.send_piece(to, &message, start, length - start, WHOLE);
+        let mut length = (message.len() as u64).to_le_bytes().to_vec();
+        length.push(LENGTH);
+        self.send_short(to, length);
+        let pieces = message.chunks(LONGEST_PIECE);
+        let requests = pieces.map(|piece| self.start_send(piece, to, BODY)).collect();
+        self.sending.push_back(Sending { requests, _message: message });
     }
 
     fn receive(&mut self) -> Option<(u32, Vec<u8>)> {
-        while let Some((from, tag, piece)) = self.receive_piece() {
-            if let Some(heartbeat) = &mut self.heartbeat {
-                heartbeat.heard(from);
-            }
-            if tag == ALIVE {
-                continue;
-            }
-            if tag == PIECE {
-                self.pieces.entry(from).or_default().extend(piece);
-                continue;
-            }
-            return Some(match self.pieces.remove(&from) {
-                None => (from, piece),
-                Some(mut message) => {
-                    message.extend(piece);
-                    (from, message)
-                }
-            });
+        self.next_message()
+    }
+
+    fn reuse(&mut self, mut message: Vec<u8>) {
+        if message.capacity() == SLOT && self.spare_slots.len() < SPARE {
+            // SAFETY: the buffer was made with `SLOT` zeros, and nothing ever uninitialises its bytes.
+            unsafe { message.set_len(SLOT) };
+            self.spare_slots.push(message);
         }
-        None
     }
 
     fn progress(&mut self) {
-        self.test_sending();
+        if !self.sending.is_empty() {
+            self.test_sending();
+        }
+    }
+
+    fn look_after(&mut self) {
         if let Some(to) = self.heartbeat.as_mut().and_then(Heartbeat::due) {
-            self.send_piece(to, &Rc::new(Vec::new()), 0, 0, ALIVE);
+            self.send_short(to, Vec::new());
         }
         let died = self.watch.as_mut().and_then(Watch::check);
         if let Some(death) = died.or_else(|| self.heartbeat.as_ref().and_then(Heartbeat::check)) {
@@ -283,7 +398,7 @@ impl Transport for MpiTransport {
                 ffi::MPI_Test(&mut barrier, &mut flag, ffi::RSMPI_STATUS_IGNORE);
             }
             if flag != 0 {
-                return;
+                return self.withdraw_slots();
             }
             while self.receive().is_some() {}
             std::thread::sleep(NAP);
@@ -308,6 +423,33 @@ impl std::fmt::Debug for MpiTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "MpiTransport(rank {} of {})", self.rank, self.size)
     }
+}
+
+/// Whether a request is complete, and then what it came to. It must not be tested again after that.
+#[inline]
+fn test(request: &mut MPI_Request) -> Option<MPI_Status> {
+    let mut flag: c_int = 0;
+    let mut status = MaybeUninit::<MPI_Status>::uninit();
+    // SAFETY: the request was started and was not completed before, as every caller forgets it then; MPI
+    // fills the status if it sets the flag.
+    unsafe {
+        ffi::MPI_Test(request, &mut flag, status.as_mut_ptr());
+        (flag != 0).then(|| status.assume_init())
+    }
+}
+
+/// The number of bytes that a receive has brought.
+fn received(status: &MPI_Status) -> usize {
+    let mut length: c_int = 0;
+    // SAFETY: the status is that of a completed receive of bytes.
+    unsafe { ffi::MPI_Get_count(status, ffi::RSMPI_UINT8_T, &mut length) };
+    length as usize
+}
+
+/// A receive takes messages of any rank.
+fn any_source() -> c_int {
+    // SAFETY: it is a constant.
+    unsafe { ffi::RSMPI_ANY_SOURCE }
 }
 
 /// Ends the job. Some launchers leave the caller waiting in `MPI_Abort` for ranks that are no more: it must

@@ -4,8 +4,26 @@ use super::{Value, WireError};
 use ndarray::{Array, ArrayD, Axis, Dimension, Ix1, Ix2, Ix3, IxDyn, ShapeBuilder};
 use std::any::{Any, TypeId};
 
+/// Whether a type can be one of those with a raw form, as far as the compiler knows from its size: comparing
+/// type identifiers costs more than writing a small value.
+const fn may_be_raw<T>() -> bool {
+    let size = size_of::<T>();
+    std::mem::needs_drop::<T>()
+        && (size == size_of::<Vec<f64>>()
+            || size == size_of::<Array<f64, Ix1>>()
+            || size == size_of::<Array<f64, Ix2>>()
+            || size == size_of::<Array<f64, Ix3>>()
+            || size == size_of::<ArrayD<f64>>())
+}
+
 /// Writes `value` if it is one of the types with a raw form.
+#[inline]
 pub(super) fn encode<T: Value>(value: &T, out: &mut Vec<u8>) -> bool {
+    const { may_be_raw::<T>() }
+    &&encode_any(value, out)
+}
+
+fn encode_any<T: Value>(value: &T, out: &mut Vec<u8>) -> bool {
     let value: &dyn Any = value;
     macro_rules! try_elements {
         ($($element:ty),*) => {
@@ -17,7 +35,12 @@ pub(super) fn encode<T: Value>(value: &T, out: &mut Vec<u8>) -> bool {
 }
 
 /// Reads a `T` if it is one of the types with a raw form.
+#[inline]
 pub(super) fn decode<T: Value>(bytes: &mut &[u8]) -> Option<Result<T, WireError>> {
+    if const { may_be_raw::<T>() } { decode_any(bytes) } else { None }
+}
+
+fn decode_any<T: Value>(bytes: &mut &[u8]) -> Option<Result<T, WireError>> {
     macro_rules! try_elements {
         ($($element:ty),*) => {
             $(if let Some(value) = decode_as::<$element, T>(bytes) { return Some(value); })*

@@ -1,6 +1,6 @@
 //! A run of a rank's part of a graph: what is ready, what has been made, and who still reads it.
 
-use super::{ready::ReadySet, state::Timing, wiring::Wiring};
+use super::{ready::ReadySet, timing::Timing, wiring::Wiring};
 use crate::graph::Output;
 use crate::task::{GraphId, Outcome, PassId, Place, Slot, Stored};
 use std::{collections::BTreeMap, sync::Arc};

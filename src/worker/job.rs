@@ -71,9 +71,17 @@ impl Job {
 
     /// Runs the job; panics of the user's functions are contained.
     pub(crate) fn run(self, context: &RankContext) -> Finished {
+        self.run_from(&mut Instant::now(), context)
+    }
+
+    /// As `run`, with the time at which it begins, which becomes the time at which it ends.
+    pub(crate) fn run_from(self, clock: &mut Instant, context: &RankContext) -> Finished {
         let _contained = contained();
-        let start = Instant::now();
-        let nanos = || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let mut nanos = || {
+            let now = Instant::now();
+            let nanos = now.duration_since(std::mem::replace(clock, now)).as_nanos();
+            u64::try_from(nanos).unwrap_or(u64::MAX)
+        };
         match self {
             Job::Tasks(mut job) => {
                 job.run(context);

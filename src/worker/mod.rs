@@ -11,6 +11,7 @@ mod pass;
 mod program;
 mod ready;
 mod state;
+mod timing;
 mod wiring;
 
 pub(crate) use executor::Executor;

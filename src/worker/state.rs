@@ -6,12 +6,14 @@ use super::{
     job::{Finished, Job, TasksJob},
     pass::RankPass,
     program::BuiltProgram,
+    timing::Timing,
     wiring::Wiring,
 };
 use crate::graph::{Output, Part, PassSpec, SinkSpec};
 use crate::scheduler::{Gathered, Outbox, RunOrder, ToScheduler, ToWorker};
 use crate::task::{Failure, GraphId, Outcome, PassId, Place, RankContext, Slot, Stored, TaskError, contain};
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
@@ -24,27 +26,8 @@ const AWAITED_JOB_NANOS: f64 = 10_000.0;
 /// No job has more tasks than this, however short they seem.
 const JOB_TASKS: usize = 4096;
 
-/// How long the calls of a function take, in nanoseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Timing {
-    mean: f64,
-    /// A call, or the calls of a job on the average, took this long once.
-    longest: f64,
-}
-
-impl Timing {
-    fn add(&mut self, nanos: f64) {
-        self.mean = if self.longest == 0.0 { nanos } else { 0.7 * self.mean + 0.3 * nanos };
-        self.longest = self.longest.max(nanos);
-    }
-
-    /// How long a job of so many calls will take, unless the function has surprised before: then nobody
-    /// knows.
-    fn estimate(self, calls: usize) -> Option<f64> {
-        const SURPRISE: f64 = 1_000_000.0;
-        (self.longest < SURPRISE).then_some(self.mean * calls as f64)
-    }
-}
+/// Values of more bytes than this keep the memory in which they were written.
+const SMALL: usize = 4096;
 
 /// The worker of a rank.
 #[derive(Debug)]
@@ -67,6 +50,8 @@ pub(crate) struct Worker {
     assembling: BTreeMap<PassId, (Arc<PassSpec>, BuiltProgram)>,
     /// A job that is over, for the memory that it has.
     spare: Option<Box<TasksJob>>,
+    /// Memory in which values become bytes.
+    scratch: RefCell<Vec<u8>>,
     leaving: bool,
 }
 
@@ -86,6 +71,7 @@ impl Worker {
             assemblies: BTreeMap::new(),
             assembling: BTreeMap::new(),
             spare: None,
+            scratch: RefCell::default(),
             leaving: false,
         }
     }
@@ -93,6 +79,12 @@ impl Worker {
     /// Whether the run is over.
     pub(crate) fn is_leaving(&self) -> bool {
         self.leaving
+    }
+
+    /// Whether tasks are ready.
+    #[inline]
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// Reacts to a message.
@@ -214,7 +206,7 @@ impl Worker {
         // A function that has never run goes alone; short ones go together, but not all to one thread.
         let count = timing.map_or(1, |timing| {
             let nanos = if awaited { AWAITED_JOB_NANOS } else { JOB_NANOS };
-            let in_time = (nanos / timing.mean.max(1.0)) as usize;
+            let in_time = (nanos / timing.mean().max(1.0)) as usize;
             in_time.min(graph.ready_count().div_ceil(threads)).clamp(1, JOB_TASKS)
         });
         let mut job = self.spare.take().unwrap_or_else(|| {
@@ -249,8 +241,11 @@ impl Worker {
     fn finished_tasks(&mut self, mut job: Box<TasksJob>, nanos: u64, out: &mut Outbox) {
         let (id, function) = (job.graph, job.function as usize);
         if let Some(graph) = self.graphs.get_mut(&id) {
-            let timing = graph.timings[function].get_or_insert_default();
-            timing.add(nanos as f64 / job.tasks.len().max(1) as f64);
+            let each = nanos as f64 / job.tasks.len().max(1) as f64;
+            match &mut graph.timings[function] {
+                Some(timing) => timing.add(each),
+                none => *none = Some(Timing::new(each)),
+            }
         }
         let (mut tasks, mut outcomes) = (std::mem::take(&mut job.tasks), std::mem::take(&mut job.outcomes));
         for (slot, outcome) in tasks.drain(..).zip(outcomes.drain(..)) {
@@ -328,41 +323,56 @@ impl Worker {
 
     /// Records an outcome and everything that follows from it, here and on other ranks.
     fn complete(&mut self, place: Place, outcome: Outcome, out: &mut Outbox) {
-        let mut work = vec![(place, outcome)];
+        let mut work = Vec::new();
+        self.complete_one(place, outcome, &mut work, out);
         while let Some((place, outcome)) = work.pop() {
-            let Some(graph) = self.graphs.get_mut(&place.graph) else {
-                continue;
-            };
-            if graph.is_done(place.slot) {
-                continue;
-            }
-            let follows = graph.complete(place.slot, &outcome);
-            work.extend(follows.failing.into_iter().map(|(slot, o)| (Place { graph: place.graph, slot }, o)));
-            if graph.has_ready() {
-                self.ready.insert(place.graph);
-            }
-            let wiring = Arc::clone(&graph.wiring);
-            for forward in follows.forwards {
-                match forward.rank as usize == self.context.rank {
-                    true => work.push((forward.to, outcome.clone())),
-                    false => self.deliver(place, forward, outcome.clone(), out),
-                }
-            }
-            if wiring.marks(place.slot).is_awaited() {
-                self.export(&wiring.part, place, &outcome, out);
-                self.report(&wiring.part, place, &outcome, out);
-            }
-            for pass in follows.passes {
-                self.try_build(pass);
-                // Time matters to reports alone, and there is nothing to report before the first job.
-                self.flush(Duration::ZERO, pass, out);
-            }
-            self.drop_if_over(place.graph);
+            self.complete_one(place, outcome, &mut work, out);
         }
     }
 
+    /// Records an outcome; appends the outcomes that follow from it on this rank.
+    fn complete_one(
+        &mut self,
+        place: Place,
+        outcome: Outcome,
+        work: &mut Vec<(Place, Outcome)>,
+        out: &mut Outbox,
+    ) {
+        let Some(graph) = self.graphs.get_mut(&place.graph) else {
+            return;
+        };
+        if graph.is_done(place.slot) {
+            return;
+        }
+        let was_ready = graph.has_ready();
+        let follows = graph.complete(place.slot, &outcome);
+        if !was_ready && graph.has_ready() {
+            self.ready.insert(place.graph);
+        }
+        let awaited = graph.wiring.marks(place.slot).is_awaited();
+        work.extend(follows.failing.into_iter().map(|(slot, o)| (Place { graph: place.graph, slot }, o)));
+        for forward in follows.forwards {
+            match forward.rank as usize == self.context.rank {
+                true => work.push((forward.to, outcome.clone())),
+                false => self.deliver(place, forward, outcome.clone(), out),
+            }
+        }
+        if awaited {
+            self.export(place, &outcome, out);
+            self.report(place, &outcome, out);
+        }
+        for pass in follows.passes {
+            self.try_build(pass);
+            // Time matters to reports alone, and there is nothing to report before the first job.
+            self.flush(Duration::ZERO, pass, out);
+        }
+        self.drop_if_over(place.graph);
+    }
+
     /// Sends a value to the ranks that read it, once to each.
-    fn export(&self, part: &Part, place: Place, outcome: &Outcome, out: &mut Outbox) {
+    fn export(&self, place: Place, outcome: &Outcome, out: &mut Outbox) {
+        let Some(graph) = self.graphs.get(&place.graph) else { return };
+        let part = &graph.wiring.part;
         let mut encoded = None;
         for export in part.exports_of(place.slot) {
             let outcome = encoded.get_or_insert_with(|| self.travelling(part, place.slot, outcome));
@@ -372,10 +382,11 @@ impl Worker {
     }
 
     /// Tells rank 0 what the client wants to know.
-    fn report(&self, part: &Part, place: Place, outcome: &Outcome, out: &mut Outbox) {
+    fn report(&self, place: Place, outcome: &Outcome, out: &mut Outbox) {
         let Place { graph, slot } = place;
-        let Some(outputs) = self.graphs.get(&graph).map(|run| run.outputs_of(slot)) else { return };
-        for output in outputs {
+        let Some(run) = self.graphs.get(&graph) else { return };
+        let part = &run.wiring.part;
+        for output in run.outputs_of(slot) {
             out.tell_scheduler(match output {
                 Output::Result(token) => {
                     let here = self.context.rank == 0;
@@ -396,10 +407,16 @@ impl Worker {
             Ok(Stored::Made(value)) => value,
             other => return other.clone(),
         };
-        let mut bytes = Vec::new();
+        let mut bytes = self.scratch.take();
+        bytes.clear();
         let encoded = contain(|| stored.encode(&mut bytes));
         match encoded.and_then(|encoded| encoded.map_err(Failure::from)) {
-            Ok(()) => Ok(Stored::from_bytes(bytes)),
+            Ok(()) if bytes.len() > SMALL => Ok(Stored::from_bytes(bytes)),
+            Ok(()) => {
+                let value = Stored::from_slice(&bytes);
+                self.scratch.replace(bytes);
+                Ok(value)
+            }
             Err(failure) => Err(Arc::new(self.error(failure, label(part, slot)))),
         }
     }

@@ -390,8 +390,7 @@ fn a_prepared_graph_runs_again_and_again() {
                 0 => key.to_vec(),
                 _ => [&[u32::MAX, u32::MAX, run as u32], key].concat(),
             };
-            let of =
-                |words: &[u32]| Stream::new(&Seed::from(7u64), &key(words)).integers(0, 1 << 40) as u64;
+            let of = |words: &[u32]| Stream::new(&Seed::from(7u64), &key(words)).integers(0, 1 << 40) as u64;
             let of_map: Vec<u64> = (0..40).map(|i| of(&[u32::MAX, 1, i, 0])).collect();
             let expected = [
                 of(&[u32::MAX, 0, 0, 0]) + 5,

@@ -206,7 +206,7 @@ impl Simulation {
 
 /// A message as it arrives.
 fn read(frame: Vec<u8>) -> Message {
-    let mut messages = Reader::new(frame);
+    let mut messages = Reader::sharing(frame);
     messages.next().expect("a message").expect("what was written")
 }
 
