@@ -19,8 +19,8 @@ const fn may_be_raw<T>() -> bool {
 /// Writes `value` if it is one of the types with a raw form.
 #[inline]
 pub(super) fn encode<T: Value>(value: &T, out: &mut Vec<u8>) -> bool {
-    const { may_be_raw::<T>() }
-    &&encode_any(value, out)
+    let possible = const { may_be_raw::<T>() };
+    possible && encode_any(value, out)
 }
 
 fn encode_any<T: Value>(value: &T, out: &mut Vec<u8>) -> bool {
