@@ -30,6 +30,56 @@ pub enum RankZero {
     Schedule,
 }
 
+/// What the runtime decides for itself, and can be told not to: to see what it brings, or because it is in the
+/// way. Results do not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Heuristic {
+    /// A task goes to the rank with most of its inputs. Without it tasks are dealt out in turn.
+    Placement,
+    /// Ranges of a map are sized by measured time. Without it each rank is given its share at once.
+    Guiding,
+    /// Tasks that have not begun go to ranks that have nothing to do.
+    Stealing,
+    /// Ready tasks run in a depth-first order. Without it they run in the order in which they became ready.
+    Order,
+    /// A rank that holds many bytes finishes what it has begun before it begins anything new.
+    Bound,
+}
+
+/// The heuristics that are switched off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Without(u8);
+
+impl Without {
+    pub(crate) fn add(&mut self, heuristic: Heuristic) {
+        self.0 |= 1 << heuristic as u8;
+    }
+
+    pub(crate) fn has(self, heuristic: Heuristic) -> bool {
+        self.0 >> heuristic as u8 & 1 == 1
+    }
+}
+
+impl FromStr for Without {
+    type Err = String;
+
+    fn from_str(list: &str) -> Result<Self, String> {
+        let mut without = Without::default();
+        for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            without.add(match name {
+                "placement" => Heuristic::Placement,
+                "guiding" => Heuristic::Guiding,
+                "stealing" => Heuristic::Stealing,
+                "order" => Heuristic::Order,
+                "bound" => Heuristic::Bound,
+                _ => return Err("a list of placement, guiding, stealing, order, bound is wanted".into()),
+            });
+        }
+        Ok(without)
+    }
+}
+
 /// A setting that is unknown or has a value that it cannot have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}={value}: {problem}")]
@@ -56,6 +106,7 @@ pub(crate) struct Settings {
     pub(crate) mpiexec: Option<String>,
     /// Seconds of silence after which a host is taken for dead; 0 for never.
     pub(crate) heartbeat: Option<u64>,
+    pub(crate) without: Option<Without>,
     /// Set for a program that `processes` has started: the number of ranks it asked for.
     pub(crate) relaunched: Option<usize>,
 }
@@ -65,7 +116,7 @@ pub(crate) const RELAUNCHED: &str = "SERRIED_RELAUNCHED";
 /// Variables with this prefix belong to the tests.
 const TEST_PREFIX: &str = "SERRIED_TEST_";
 
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 9] = [
     "SERRIED_SCHEDULER",
     "SERRIED_WORKERS",
     "SERRIED_THREADS",
@@ -73,6 +124,7 @@ const VARIABLES: [&str; 8] = [
     "SERRIED_RANK0",
     "SERRIED_MPIEXEC",
     "SERRIED_HEARTBEAT",
+    "SERRIED_WITHOUT",
     RELAUNCHED,
 ];
 
@@ -105,6 +157,7 @@ impl Settings {
                     settings.heartbeat =
                         Some(seconds.map_err(|_| invalid("a whole number of seconds is wanted".into()))?);
                 }
+                "SERRIED_WITHOUT" => settings.without = Some(value.parse().map_err(invalid)?),
                 RELAUNCHED => settings.relaunched = Some(count()?),
                 _ if name.starts_with(TEST_PREFIX) => {}
                 _ => {
@@ -126,6 +179,7 @@ impl Settings {
             rank_zero: self.rank_zero.or(other.rank_zero),
             mpiexec: self.mpiexec.or(other.mpiexec),
             heartbeat: self.heartbeat.or(other.heartbeat),
+            without: self.without.or(other.without),
             relaunched: self.relaunched.or(other.relaunched),
         }
     }
@@ -219,6 +273,7 @@ mod tests {
             (("SERRIED_THREADS", "two"), "above zero"),
             (("SERRIED_SHEDULER", "threads"), "SERRIED_SCHEDULER"),
             (("SERRIED_RANK0", "no"), "auto, compute or schedule"),
+            (("SERRIED_WITHOUT", "stealing,speed"), "placement, guiding, stealing, order, bound"),
         ];
         for (variable, part) in table {
             let error = read(&[variable]).expect_err("it is wrong").to_string();

@@ -41,7 +41,7 @@ pub use client::{
     Argument, Arguments, AsCompleted, Builder, Client, Delayed, Future, List, Local, Map, Parameter,
     Parameters, Prepared, Several, Shape, Source, StreamHandle, Targets, run,
 };
-pub use config::{RankZero, Scheduler, SettingsError};
+pub use config::{Heuristic, RankZero, Scheduler, SettingsError};
 pub use error::{Error, Result};
 pub use task::{Arg, Args, Cause, TaskError, Whereabouts, whereabouts};
 pub use wire::Value;

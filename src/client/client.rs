@@ -61,6 +61,7 @@ pub(crate) struct World {
     pub(crate) workers: Vec<u32>,
     pub(crate) threads: usize,
     pub(crate) scheduler: crate::config::Scheduler,
+    pub(crate) without: crate::config::Without,
     pub(crate) seed: Seed,
     /// Nobody has chosen the seed, so the user should be told it.
     pub(crate) fresh_seed: bool,

@@ -6,8 +6,9 @@ use super::{
     map::PassBuilder,
     walk::Walk,
 };
+use crate::config::Heuristic;
 use crate::error::Result;
-use crate::graph::{Dag, External, Output, Packing, Part, pack, partition};
+use crate::graph::{Dag, External, Output, Packing, Part, RunPolicy, pack, partition};
 use crate::scheduler::{Event, PassOrder, Submission};
 use crate::task::{GraphId, NodeId, PassId, Place};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -111,6 +112,10 @@ impl Planner<'_> {
         let packed = pack(&Packing {
             graph: self.graph,
             kept: self.kept,
+            policy: RunPolicy {
+                by_arrival: core.world.without.has(Heuristic::Order),
+                unbounded: core.world.without.has(Heuristic::Bound),
+            },
             ranks: core.world.ranks,
             dag: &dag,
             owners: &owners,
@@ -143,7 +148,7 @@ impl Planner<'_> {
         let by_load = self.core.mailbox.look(|letters| letters.by_load(&world.workers));
         let first_external = walk.tasks.len() as u32;
         let is_parameter = |id: &NodeId| self.parameters.contains(id);
-        let owners = partition(dag, &by_load, |node| {
+        let home = |node: u32| {
             match walk.externals[(node - first_external) as usize] {
                 (_, External::On { rank, .. }) => rank,
                 (id, External::Delivered { rank }) if !is_parameter(&id) => rank,
@@ -151,7 +156,11 @@ impl Planner<'_> {
                 // not exist says so.
                 _ => u32::MAX,
             }
-        });
+        };
+        let owners = match world.without.has(Heuristic::Placement) {
+            true => (0..dag.len()).map(|task| world.workers[task % world.workers.len()]).collect(),
+            false => partition(dag, &by_load, home),
+        };
         if !self.parameters.is_empty() {
             let mut readers: HashMap<u32, BTreeMap<u32, usize>> = HashMap::new();
             for (task, &owner) in owners.iter().enumerate() {

@@ -150,6 +150,8 @@ impl<T: Transport> Rank<T> {
         }
         let now = Instant::now();
         self.now = now.duration_since(self.start);
+        self.worker.tick(self.now, &mut self.out);
+        self.deliver();
         if now >= self.next_tick {
             self.next_tick = now + TICK;
             self.client_event(Event::Tick);

@@ -6,7 +6,7 @@ use super::{
     mailbox::Mailbox,
     rank::{Rank, RankEvent},
 };
-use crate::config::{RankZero, Scheduler, Settings};
+use crate::config::{Heuristic, RankZero, Scheduler, Settings};
 use crate::error::{Error, Result};
 use crate::random::Seed;
 use crate::scheduler::{Event, Policy, Scheduler as Head};
@@ -57,6 +57,7 @@ where
 /// | [`threads`](Self::threads) | `SERRIED_THREADS` | the rank's share of its host's cores |
 /// | [`seed`](Self::seed) | `SERRIED_SEED` | fresh, and told when it is first used |
 /// | [`rank_zero`](Self::rank_zero) | `SERRIED_RANK0` | `auto`: rank 0 computes in a world of up to 32 ranks |
+/// | [`without`](Self::without) | `SERRIED_WITHOUT` | nothing is switched off |
 /// | | `SERRIED_MPIEXEC` | the `mpiexec` of the MPI library, for `processes` |
 /// | | `SERRIED_HEARTBEAT` | 30: seconds of silence after which a host is taken for dead; 0 for never |
 #[derive(Debug, Clone, Default)]
@@ -104,6 +105,13 @@ impl Builder {
     #[must_use]
     pub fn rank_zero(mut self, rank_zero: RankZero) -> Self {
         self.settings.rank_zero = Some(rank_zero);
+        self
+    }
+
+    /// Switches something off that the runtime decides for itself; may be called for several.
+    #[must_use]
+    pub fn without(mut self, heuristic: Heuristic) -> Self {
+        self.settings.without.get_or_insert_default().add(heuristic);
         self
     }
 
@@ -191,7 +199,9 @@ where
     let seed = settings.seed.clone().unwrap_or_else(Seed::fresh);
     log::info!("rank 0: scheduler {scheduler}, {} threads, seed {seed}", threads.max(1));
     let context = context(0, hostname(), seed.clone());
-    let world = World { ranks: 1, workers: vec![0], threads: threads.max(1), scheduler, seed, fresh_seed };
+    let without = settings.without.unwrap_or_default();
+    let world =
+        World { ranks: 1, workers: vec![0], threads: threads.max(1), scheduler, without, seed, fresh_seed };
     head(Solo, context, threads, vec![threads.max(1) as u64], world, program)
 }
 
@@ -227,7 +237,7 @@ where
         Err(error) => return Err(error.into()),
     };
     let mailbox = Arc::new(Mailbox::default());
-    let scheduler = Head::new(threads_of_ranks, Policy::default());
+    let scheduler = Head::new(threads_of_ranks, Policy::without(world.without));
     let rank = Rank::new(transport, context, executor, Some((scheduler, Arc::clone(&mailbox))), inbox);
     let client = Client::new(world, events.clone(), Arc::clone(&mailbox));
     let ended = std::thread::scope(|scope| {
@@ -331,6 +341,7 @@ where
         workers,
         threads: threads.iter().sum(),
         scheduler: settings.relaunched.map_or(Scheduler::Mpi, |_| Scheduler::Processes),
+        without: settings.without.unwrap_or_default(),
         seed,
         fresh_seed: fresh,
     };

@@ -12,7 +12,7 @@ mod pass;
 pub(crate) use dag::Dag;
 pub(crate) use pack::{External, Packing, pack};
 pub(crate) use part::{
-    CallResult, Export, Import, Output, Part, Shape, TaskEntry, TaskFunction, push_constants,
+    CallResult, Export, Import, Output, Part, RunPolicy, Shape, TaskEntry, TaskFunction, push_constants,
 };
 pub(crate) use partition::partition;
 pub(crate) use pass::{Branch, PassSpec, SinkSpec, StageSpec, leaf_length};

@@ -1,6 +1,6 @@
 //! Packing: from a partitioned graph to what each rank is sent.
 
-use super::{Dag, Export, Import, Output, Part, Shape, TaskEntry, TaskFunction, push_constants};
+use super::{Dag, Export, Import, Output, Part, RunPolicy, Shape, TaskEntry, TaskFunction, push_constants};
 use crate::task::{GraphId, PassId, Place, Slot};
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,6 +20,7 @@ pub(crate) struct Packing<'a> {
     pub(crate) graph: GraphId,
     /// Whether the ranks keep their parts, to run them again.
     pub(crate) kept: bool,
+    pub(crate) policy: RunPolicy,
     pub(crate) ranks: u32,
     pub(crate) dag: &'a Dag,
     pub(crate) owners: &'a [u32],
@@ -74,6 +75,7 @@ impl Draft {
     fn new(packing: &Packing<'_>, tasks: u32) -> Box<Self> {
         let mut part = Part::new(packing.graph);
         part.kept = packing.kept;
+        part.policy = packing.policy;
         part.first_pass = packing.first_pass;
         part.tasks.reserve_exact(tasks as usize);
         Box::new(Draft { part, tasks, shapes: HashMap::new(), functions: HashMap::new(), last_shape: None })
@@ -229,6 +231,7 @@ mod tests {
         pack(&Packing {
             graph: GraphId(7),
             kept: false,
+            policy: RunPolicy::default(),
             ranks: 3,
             dag,
             owners,

@@ -83,6 +83,15 @@ pub(crate) struct Export {
     pub(crate) to: Slot,
 }
 
+/// In which order a rank runs ready tasks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunPolicy {
+    /// As they become ready, not depth first.
+    pub(crate) by_arrival: bool,
+    /// A rank begins nothing new, however many bytes it holds, only if this is off.
+    pub(crate) unbounded: bool,
+}
+
 /// What the client wants of a value. The number is the client's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Output {
@@ -106,6 +115,9 @@ pub(crate) struct Part {
     pub(crate) graph: GraphId,
     /// Whether the part stays, to be run again.
     pub(crate) kept: bool,
+    /// Of a part that another rank has lent: the graph there, to which the exports go, and its run.
+    pub(crate) lent: Option<(GraphId, u32)>,
+    pub(crate) policy: RunPolicy,
     pub(crate) functions: Vec<TaskFunction>,
     #[serde(skip)]
     pub(crate) shapes: Vec<Shape>,
@@ -131,6 +143,8 @@ impl Part {
         Part {
             graph,
             kept: false,
+            lent: None,
+            policy: RunPolicy::default(),
             functions: Vec::new(),
             shapes: Vec::new(),
             tasks: Vec::new(),

@@ -4,6 +4,7 @@
 //! element costs, so a rank begins with a small range; then it is given what keeps it busy for a while, but
 //! never more than its part of what is left, so that ranges shrink to the tail.
 
+use crate::config::{Heuristic, Without};
 use std::time::Duration;
 
 /// The settings of the policy.
@@ -15,11 +16,31 @@ pub(crate) struct Policy {
     pub(crate) longest: Duration,
     /// The first grants divide the elements into this many pieces per thread.
     pub(crate) first_pieces: u64,
+    /// Ranges are sized by measured time; if not, each rank is given its share at once.
+    pub(crate) guided: bool,
+    /// Tasks that have not begun go to ranks that have nothing to do.
+    pub(crate) stealing: bool,
+}
+
+impl Policy {
+    pub(crate) fn without(without: Without) -> Self {
+        Policy {
+            guided: !without.has(Heuristic::Guiding),
+            stealing: !without.has(Heuristic::Stealing),
+            ..Policy::default()
+        }
+    }
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Policy { low_water: Duration::from_millis(4), longest: Duration::from_millis(200), first_pieces: 32 }
+        Policy {
+            low_water: Duration::from_millis(4),
+            longest: Duration::from_millis(200),
+            first_pieces: 32,
+            guided: true,
+            stealing: true,
+        }
     }
 }
 
@@ -52,6 +73,11 @@ impl Policy {
             let each = batch.saturating_mul(at.threads);
             let wanted = each.saturating_mul(2);
             return if at.outstanding < wanted { self.units(at, each) } else { 0 };
+        }
+        if !self.guided {
+            // Its share; and what rounding has left, to whoever is done first.
+            let share = (u128::from(at.length) * u128::from(at.threads)).div_ceil(u128::from(at.all_threads));
+            return if at.outstanding == 0 { self.units(at, share as u64) } else { 0 };
         }
         let share = u128::from(at.remaining) * u128::from(at.threads);
         let guided = (share.div_ceil(2 * u128::from(at.all_threads)) as u64).max(1);

@@ -20,6 +20,11 @@ pub(crate) enum ToWorker {
     Forward { from: Place, rank: u32, to: Place },
     /// Values that nobody will ask for again.
     Release(Vec<Place>),
+    /// Lend tasks that have not begun, some so many nanoseconds of them, to a rank that has nothing to do. They are
+    /// to travel as a part of this name, even if there are none.
+    Share { with: u32, graph: GraphId, nanos: u64 },
+    /// A part of this name will come from a rank that lends it; from here on it may be run.
+    Adopt(GraphId),
     /// Do not run this task if it has not begun; answer under this ticket.
     Cancel { place: Place, ticket: (GraphId, u32) },
     /// A pass begins.
@@ -78,6 +83,11 @@ pub(crate) enum ToScheduler {
     Cancelled { ticket: (GraphId, u32), cancelled: bool },
     /// Elements of a pass are done.
     Progress(Progress),
+    /// The rank has had nothing to do for a while.
+    Idle,
+    /// The tasks that are ready on the rank and have not begun take so many nanoseconds of one thread. It is told when the
+    /// rank has more than a little, and when it has half of that or twice as much.
+    Load { nanos: u64 },
 }
 
 /// How far a rank has come with a pass since it last said so.

@@ -9,6 +9,7 @@ mod message;
 mod outbox;
 mod passes;
 mod state;
+mod stealing;
 #[cfg(test)]
 mod tests;
 

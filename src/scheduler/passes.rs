@@ -261,6 +261,11 @@ impl Threads {
         self.per_rank[rank as usize]
     }
 
+    /// Whether a rank is given work.
+    pub(super) fn computes(&self, rank: u32) -> bool {
+        self.of(rank) > 0
+    }
+
     fn total(&self) -> u64 {
         self.per_rank.iter().sum()
     }

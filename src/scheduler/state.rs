@@ -3,6 +3,7 @@
 use super::{
     Outbox, Policy, RunOrder, ToScheduler, ToWorker,
     passes::{Pass, PassOrder, Threads, Whereabouts},
+    stealing::Stealing,
 };
 use crate::graph::Part;
 use crate::task::{CollectionId, GraphId, LocalSpec, Outcome, PassId, Place, TaskError};
@@ -93,6 +94,7 @@ pub(crate) struct Scheduler {
     threads: Threads,
     policy: Policy,
     passes: BTreeMap<PassId, Pass>,
+    stealing: Stealing,
     collections: BTreeMap<CollectionId, Whereabouts>,
     /// Collections that the client has let go of; a pass may still read them.
     unwanted: BTreeSet<CollectionId>,
@@ -109,6 +111,7 @@ impl Scheduler {
             threads: Threads::new(threads),
             policy,
             passes: BTreeMap::new(),
+            stealing: Stealing::default(),
             collections: BTreeMap::new(),
             unwanted: BTreeSet::new(),
             awaited: BTreeMap::new(),
@@ -187,10 +190,12 @@ impl Scheduler {
             self.awaited.insert(graph, (submission.awaited, ranks));
         }
         for (rank, part) in submission.parts {
+            self.stealing.busy(rank);
             out.tell_worker(rank, ToWorker::Part(Box::new(part)));
         }
         if let Some(run) = submission.run {
             for &rank in &*run.ranks {
+                self.stealing.busy(rank);
                 out.tell_worker(rank, ToWorker::Run(run.order));
             }
             for (holder, from, rank, to) in run.forwards {
@@ -223,6 +228,11 @@ impl Scheduler {
             ToScheduler::Cancelled { ticket, cancelled } => {
                 client.push(ClientEvent::Cancelled { ticket, cancelled });
             }
+            ToScheduler::Idle if self.policy.stealing && self.threads.computes(rank) => {
+                self.stealing.idle(rank, out);
+            }
+            ToScheduler::Load { nanos } if self.policy.stealing => self.stealing.load(rank, nanos, out),
+            ToScheduler::Idle | ToScheduler::Load { .. } => {}
             ToScheduler::Progress(progress) => {
                 if let Some(pass) = self.passes.get_mut(&progress.pass) {
                     pass.progress(rank, &progress, &self.policy, &self.threads, out);

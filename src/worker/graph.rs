@@ -41,6 +41,8 @@ pub(super) struct Graph {
     /// Results stay on this rank.
     keep_results: bool,
     first_pass: PassId,
+    /// The graph that exports go to.
+    pub(super) home: GraphId,
     /// How long each function takes, once it has run.
     pub(super) timings: Vec<Option<Timing>>,
     states: Vec<State>,
@@ -96,6 +98,7 @@ pub(super) struct RunOf {
     pub(super) run: u32,
     pub(super) keep_results: bool,
     pub(super) first_pass: PassId,
+    pub(super) home: GraphId,
 }
 
 /// What follows from an outcome.
@@ -124,6 +127,7 @@ impl Graph {
             run: of.run,
             keep_results: of.keep_results,
             first_pass: of.first_pass,
+            home: of.home,
             timings,
             states,
             values: Values::default(),
@@ -168,6 +172,19 @@ impl Graph {
             None => (self.others.first()?, false),
         };
         Some((Slot(task), self.wiring.part.shape(task as usize).function, awaited))
+    }
+
+    /// The ready task that would be given out last, and its function.
+    pub(super) fn last(&self) -> Option<(Slot, u32)> {
+        let task = self.others.last().or_else(|| self.awaited.last())?;
+        Some((Slot(task), self.wiring.part.shape(task as usize).function))
+    }
+
+    /// How long the ready tasks will take, if they are like the next one and that one is known.
+    pub(super) fn ready_nanos(&self) -> f64 {
+        let mean =
+            |(_, function, _): (Slot, u32, bool)| self.timings[function as usize].map(|timing| timing.mean());
+        self.ready_count() as f64 * self.next().and_then(mean).unwrap_or(0.0)
     }
 
     /// Gives out a ready task; appends the values that it reads. The last reader of a value gets the value

@@ -60,6 +60,17 @@ pub(crate) enum Finished {
     Elements { pass: PassId, range: Range<u64>, gathered: Gatherings, nanos: u64 },
 }
 
+#[cfg(test)]
+impl Finished {
+    /// As if the job had taken so long.
+    pub(crate) fn after(mut self, duration: std::time::Duration) -> Self {
+        if let Finished::Tasks { nanos, .. } | Finished::Elements { nanos, .. } = &mut self {
+            *nanos = duration.as_nanos() as u64;
+        }
+        self
+    }
+}
+
 impl Job {
     /// How long the job will take, if its function has run before.
     pub(crate) fn estimate_nanos(&self) -> Option<f64> {

@@ -7,6 +7,7 @@ mod executor;
 mod gather;
 mod graph;
 mod job;
+mod lending;
 mod pass;
 mod program;
 mod ready;

@@ -4,6 +4,7 @@ use super::{
     gather::Assembly,
     graph::{Forward, Graph, RunOf},
     job::{Finished, Job, TasksJob},
+    lending::{Loan, lend},
     pass::RankPass,
     program::BuiltProgram,
     timing::Timing,
@@ -23,6 +24,10 @@ use std::{
 const JOB_NANOS: f64 = 100_000.0;
 /// A job of tasks for whose values others wait is shorter: what they wait for is sent when it is over.
 const AWAITED_JOB_NANOS: f64 = 10_000.0;
+/// After so long without work a rank asks for some.
+const IDLE: Duration = Duration::from_micros(500);
+/// Ready tasks of fewer nanoseconds than this are no load worth telling.
+const LOAD: f64 = 2_000_000.0;
 /// No job has more tasks than this, however short they seem.
 const JOB_TASKS: usize = 4096;
 
@@ -48,6 +53,14 @@ pub(crate) struct Worker {
     assemblies: BTreeMap<(PassId, u32), Assembly>,
     /// Passes that are over here but whose sinks are still assembled here.
     assembling: BTreeMap<PassId, (Arc<PassSpec>, BuiltProgram)>,
+    /// Jobs given out and not finished.
+    jobs: usize,
+    /// Since when there has been nothing to do, and whether rank 0 knows.
+    idle: Option<(Duration, bool)>,
+    /// The nanoseconds of ready tasks that rank 0 was told last.
+    told_load: u64,
+    /// Parts that may be run when they come, or have come and may be run when rank 0 says so.
+    loans: BTreeMap<GraphId, Option<Box<Part>>>,
     /// A job that is over, for the memory that it has.
     spare: Option<Box<TasksJob>>,
     /// Memory in which values become bytes.
@@ -70,6 +83,10 @@ impl Worker {
             pass_inputs: BTreeMap::new(),
             assemblies: BTreeMap::new(),
             assembling: BTreeMap::new(),
+            jobs: 0,
+            idle: None,
+            told_load: 0,
+            loans: BTreeMap::new(),
             spare: None,
             scratch: RefCell::default(),
             leaving: false,
@@ -90,7 +107,10 @@ impl Worker {
     /// Reacts to a message.
     pub(crate) fn handle(&mut self, now: Duration, message: ToWorker, out: &mut Outbox) {
         match message {
+            ToWorker::Part(part) if part.lent.is_some() => self.borrow(part, out),
             ToWorker::Part(part) => self.begin_part(*part, out),
+            ToWorker::Share { with, graph, nanos } => self.lend(with, graph, nanos, out),
+            ToWorker::Adopt(graph) => self.adopt(graph, out),
             ToWorker::Run(order) => self.begin_run(order, out),
             ToWorker::Discard(graph) => drop(self.kept.remove(&graph)),
             ToWorker::Forward { from, rank, to } => self.forward(from, Forward { rank, to }, out),
@@ -144,6 +164,38 @@ impl Worker {
 
     /// The next job, if there is any: tasks before elements, older graphs before newer ones.
     pub(crate) fn take_job(&mut self) -> Option<Job> {
+        let job = self.next_job()?;
+        self.jobs += 1;
+        self.idle = None;
+        Some(job)
+    }
+
+    /// Some time has passed: rank 0 is told if there is nothing to do, or more than a little.
+    pub(crate) fn tick(&mut self, now: Duration, out: &mut Outbox) {
+        let idle = self.jobs == 0 && self.ready.is_empty() && self.passes.is_empty();
+        if !idle {
+            self.idle = None;
+            self.tell_load(out);
+            return;
+        }
+        let (since, told) = *self.idle.get_or_insert((now, false));
+        if !told && now.saturating_sub(since) >= IDLE {
+            self.idle = Some((since, true));
+            self.told_load = 0;
+            out.tell_scheduler(ToScheduler::Idle);
+        }
+    }
+
+    fn tell_load(&mut self, out: &mut Outbox) {
+        let nanos: f64 = self.ready.iter().filter_map(|id| self.graphs.get(id)).map(Graph::ready_nanos).sum();
+        let nanos = if nanos < LOAD { 0 } else { nanos as u64 };
+        if nanos > 2 * self.told_load || nanos < self.told_load / 2 {
+            self.told_load = nanos;
+            out.tell_scheduler(ToScheduler::Load { nanos });
+        }
+    }
+
+    fn next_job(&mut self) -> Option<Job> {
         while let Some(&id) = self.ready.first() {
             match self.take_tasks(id) {
                 Some(job) => return Some(Job::Tasks(job)),
@@ -160,6 +212,7 @@ impl Worker {
 
     /// Takes the result of a job.
     pub(crate) fn finished(&mut self, now: Duration, finished: Finished, out: &mut Outbox) {
+        self.jobs -= 1;
         match finished {
             Finished::Tasks { job, nanos } => self.finished_tasks(job, nanos, out),
             Finished::Built { pass, program } => {
@@ -191,6 +244,7 @@ impl Worker {
     pub(crate) fn is_empty(&self) -> bool {
         self.graphs.is_empty()
             && self.kept.is_empty()
+            && self.loans.is_empty()
             && self.early_values.is_empty()
             && self.passes.is_empty()
             && self.assemblies.is_empty()
@@ -265,18 +319,60 @@ impl Worker {
 
     fn begin_part(&mut self, part: Part, out: &mut Outbox) {
         let (id, kept, first_pass) = (part.graph, part.kept, part.first_pass);
+        let (home, run) = part.lent.unwrap_or((id, 0));
         let wiring = Arc::new(Wiring::new(part).expect("the executables were compared at start"));
         if kept {
             self.kept.insert(id, wiring);
         } else {
-            self.begin(wiring, RunOf { id, run: 0, keep_results: false, first_pass }, out);
+            self.begin(wiring, RunOf { id, run, keep_results: false, first_pass, home }, out);
         }
     }
 
     fn begin_run(&mut self, order: RunOrder, out: &mut Outbox) {
         let RunOrder { kept, graph: id, run, keep_results, first_pass } = order;
         let wiring = Arc::clone(self.kept.get(&kept).expect("parts come before their runs"));
-        self.begin(wiring, RunOf { id, run, keep_results, first_pass }, out);
+        self.begin(wiring, RunOf { id, run, keep_results, first_pass, home: id }, out);
+    }
+
+    /// Lends ready tasks of the graph that has most of them.
+    fn lend(&mut self, with: u32, name: GraphId, nanos: u64, out: &mut Outbox) {
+        let load = |id: &GraphId| self.graphs.get(id).map_or(0, |graph| graph.ready_nanos() as u64);
+        let me = self.context.rank as u32;
+        let most = self.ready.iter().copied().max_by_key(load);
+        let loan = most.and_then(|id| Some((id, self.graphs.get_mut(&id)?))).map(|(id, graph)| {
+            // It keeps what its own threads would have to wait for otherwise.
+            let nanos = nanos.min(graph.ready_nanos() as u64 / 2);
+            lend(graph, id, me, name, nanos)
+        });
+        let Loan { part, values } = loan.unwrap_or_else(|| Loan::none(name, me));
+        let first = part.tasks.len() as u32;
+        out.tell_worker(with, ToWorker::Part(Box::new(part)));
+        for (slot, outcome) in (first..).zip(values) {
+            let to = Place { graph: name, slot: Slot(slot) };
+            out.tell_worker(with, ToWorker::Value { to, outcome });
+        }
+    }
+
+    /// A part that another rank lends. What its tasks need was told by rank 0, maybe on its way yet: so they
+    /// wait for rank 0's word.
+    fn borrow(&mut self, part: Box<Part>, out: &mut Outbox) {
+        match self.loans.remove(&part.graph) {
+            Some(_) => self.begin_loan(*part, out),
+            None => drop(self.loans.insert(part.graph, Some(part))),
+        }
+    }
+
+    fn adopt(&mut self, graph: GraphId, out: &mut Outbox) {
+        match self.loans.remove(&graph).flatten() {
+            Some(part) => self.begin_loan(*part, out),
+            None => drop(self.loans.insert(graph, None)),
+        }
+    }
+
+    fn begin_loan(&mut self, part: Part, out: &mut Outbox) {
+        // With nothing in it, the rank is idle still, and may ask again.
+        self.idle = None;
+        self.begin_part(part, out);
     }
 
     fn begin(&mut self, wiring: Arc<Wiring>, of: RunOf, out: &mut Outbox) {
@@ -376,7 +472,7 @@ impl Worker {
         let mut encoded = None;
         for export in part.exports_of(place.slot) {
             let outcome = encoded.get_or_insert_with(|| self.travelling(part, place.slot, outcome));
-            let to = Place { graph: place.graph, slot: export.to };
+            let to = Place { graph: graph.home, slot: export.to };
             out.tell_worker(export.rank, ToWorker::Value { to, outcome: outcome.clone() });
         }
     }

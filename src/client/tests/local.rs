@@ -36,6 +36,7 @@ fn run_on<R: Send>(
         }
         let threads_of_ranks = vec![threads.max(1) as u64; ranks as usize];
         let world = World {
+            without: crate::config::Without::default(),
             ranks,
             workers: (0..ranks).collect(),
             threads: threads_of_ranks.iter().sum::<u64>() as usize,

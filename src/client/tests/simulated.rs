@@ -275,12 +275,13 @@ fn a_persisted_map_is_swept_where_it_stays() {
     for shape in shapes(40) {
         let mut simulation = Simulation::new(shape, 5);
         let client = simulation.client();
-        let map: Map<u64> = client.map(|i| i * 7 % 11, 0..500u64).filter(|x| *x != 3);
+        let map: Map<u64> = client.map(|i| i * 7 % 11, 0..500u64).filter(|x| *x != 3).batch(50);
         let (persisted, done) = map.begin_persist().expect("it can be kept");
         outcome(&mut simulation, &done).expect("nothing fails");
         persisted.keep();
         let before = simulation.messages;
-        let (sum, list) = (map.reduce(|a, b| a + b), map.map(|x| x + 1).collect());
+        let (sum, list) =
+            (map.map(|x| x).batch(50).reduce(|a, b| a + b), map.map(|x| x + 1).batch(50).collect());
         let expected: Vec<u64> = (0..500u64).map(|i| i * 7 % 11).filter(|x| *x != 3).collect();
         assert_eq!(outcome(&mut simulation, &sum).expect("good"), expected.iter().sum::<u64>());
         assert!(simulation.messages - before < 60 * u64::from(shape.ranks), "no second computation");
@@ -444,4 +445,33 @@ fn values_stay_on_the_ranks_between_the_runs_of_a_prepared_graph() {
         drop((step, state));
         simulation.check_empty();
     }
+}
+
+#[test]
+fn ranks_without_work_are_lent_tasks_and_the_results_are_the_same() {
+    let mut lent = 0;
+    for shape in shapes(40).filter(|shape| shape.ranks > 1) {
+        let mut simulation = Simulation::new(shape, 7);
+        simulation.slow_rank = Some(0);
+        let client = simulation.client();
+        let factor = client.local(|(x,)| x, (3u64,)).expect("a number");
+        let base: Vec<Delayed<u64>> = (0..10).map(|i| client.delayed(|(i,)| i, (i,))).collect();
+        let work =
+            |(x, factor, mut rng): (Arc<u64>, Arc<u64>, Stream)| *x * *factor + rng.integers(0, 1000) as u64;
+        let tasks: Vec<Delayed<u64>> =
+            (0..150).map(|i| client.delayed(work, (&base[i % 10], &factor, client.stream()))).collect();
+        let sum = client.delayed(|(terms,): (Vec<u64>,)| terms, (tasks.iter().collect::<List<u64>>(),));
+        let found = outcome(&mut simulation, &sum).expect("nothing fails");
+        let expected: Vec<u64> = (0..150u64)
+            .map(|i| {
+                let mut rng = Stream::new(&Seed::from(7u64), &[u32::MAX, i as u32, 0, 0]);
+                i % 10 * 3 + rng.integers(0, 1000) as u64
+            })
+            .collect();
+        assert_eq!(found, expected, "{shape:?}");
+        lent += simulation.loans;
+        drop((base, tasks, sum, factor));
+        simulation.check_empty();
+    }
+    assert!(lent > 20, "tasks are lent: {lent}");
 }

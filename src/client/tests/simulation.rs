@@ -55,6 +55,10 @@ pub(super) struct Simulation {
     last: HashMap<(u32, u32), Duration>,
     count: u64,
     pub(super) messages: u64,
+    /// Parts with tasks that one rank has lent another.
+    pub(super) loans: u64,
+    /// A rank whose jobs take five times as long.
+    pub(super) slow_rank: Option<usize>,
 }
 
 impl Simulation {
@@ -72,6 +76,7 @@ impl Simulation {
             workers: (0u32..).zip(&threads).filter(|(_, n)| **n > 0).map(|(rank, _)| rank).collect(),
             threads: threads.iter().sum::<u64>() as usize,
             scheduler: Kind::Mpi,
+            without: crate::config::Without::default(),
             seed: Seed::from(seed),
             fresh_seed: false,
         };
@@ -96,6 +101,8 @@ impl Simulation {
             last: HashMap::new(),
             count: 0,
             messages: 0,
+            loans: 0,
+            slow_rank: None,
         }
     }
 
@@ -136,6 +143,7 @@ impl Simulation {
                 }
             };
             self.send(rank, out);
+            self.tick();
             self.scheduler.sanity_check();
             self.workers[rank as usize].sanity_check();
             assert!(self.count < 2_000_000, "the world does not come to rest");
@@ -149,6 +157,15 @@ impl Simulation {
         assert!(self.scheduler.is_idle(), "{:?}", self.scheduler);
         for worker in &self.workers {
             assert!(worker.is_empty(), "{worker:?}");
+        }
+    }
+
+    /// Lets every rank look at the clock.
+    fn tick(&mut self) {
+        for rank in 0..self.workers.len() {
+            let mut out = Outbox::default();
+            self.workers[rank].tick(self.now, &mut out);
+            self.send(rank as u32, out);
         }
     }
 
@@ -170,6 +187,11 @@ impl Simulation {
             let mut frame = Vec::new();
             put_worker(&message, &mut frame).expect("messages can be written");
             let Message::Worker(message) = read(frame) else { panic!("not {message:?}") };
+            if let ToWorker::Part(part) = &message
+                && part.lent.is_some()
+            {
+                self.loans += u64::from(!part.tasks.is_empty());
+            }
             self.put(from, to, |_, to| Happening::ToWorker(to, message));
         }
     }
@@ -196,8 +218,11 @@ impl Simulation {
                     break;
                 };
                 self.free_threads[rank] -= 1;
-                let duration = Duration::from_micros(self.weather.integers(1, 5_000) as u64);
-                let finished = job.run(&self.contexts[rank]);
+                let mut duration = Duration::from_micros(self.weather.integers(1, 5_000) as u64);
+                if self.slow_rank == Some(rank) {
+                    duration *= 5;
+                }
+                let finished = job.run(&self.contexts[rank]).after(duration);
                 self.at(self.now + duration, Happening::Finished(rank as u32, finished));
             }
         }
