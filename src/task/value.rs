@@ -13,9 +13,15 @@ use std::{
 pub(crate) trait Erased: Any + Send + Sync {
     /// Appends the bytes of the value.
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError>;
+    /// The bytes that the value takes, as far as is known without going through it.
+    fn weight(&self) -> usize;
 }
 
 impl<T: Value> Erased for T {
+    fn weight(&self) -> usize {
+        size_of::<T>() + wire::heap_bytes(self)
+    }
+
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
         wire::encode(self, out)
     }
@@ -161,6 +167,14 @@ impl Stored {
             },
         };
         Arc::try_unwrap(shared).or_else(|shared| copy(&shared))
+    }
+
+    /// The bytes that the value takes, as far as is known.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Stored::Made(value) => value.weight(),
+            Stored::Arrived(arrived) => arrived.bytes.len(),
+        }
     }
 
     /// Appends the bytes of the value.

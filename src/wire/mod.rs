@@ -9,7 +9,7 @@ mod codec;
 mod raw;
 
 pub(crate) use codec::{WireError, decode, decode_from, encode, encode_to_vec};
-pub(crate) use raw::{put_elements, take_elements};
+pub(crate) use raw::{heap_bytes, put_elements, take_elements};
 
 use serde::{Serialize, de::DeserializeOwned};
 

@@ -50,6 +50,36 @@ fn decode_any<T: Value>(bytes: &mut &[u8]) -> Option<Result<T, WireError>> {
     None
 }
 
+/// The memory that a value of a type with a raw form has besides itself; 0 for all others.
+#[inline]
+pub(crate) fn heap_bytes<T: Value>(value: &T) -> usize {
+    let possible = const { may_be_raw::<T>() };
+    if possible { heap_bytes_of_any(value) } else { 0 }
+}
+
+fn heap_bytes_of_any<T: Value>(value: &T) -> usize {
+    let value: &dyn Any = value;
+    macro_rules! try_elements {
+        ($($element:ty),*) => {
+            $(if let Some(count) = elements_of::<$element>(value) { return count * size_of::<$element>(); })*
+        };
+    }
+    try_elements!(f64, f32, u64, i64, u32, i32, u16, i16, u8, i8);
+    0
+}
+
+fn elements_of<E: Plain>(value: &dyn Any) -> Option<usize> {
+    let vector = || value.downcast_ref::<Vec<E>>().map(Vec::len);
+    let one = || value.downcast_ref::<Array<E, Ix1>>().map(Array::len);
+    let two = || value.downcast_ref::<Array<E, Ix2>>().map(Array::len);
+    let three = || value.downcast_ref::<Array<E, Ix3>>().map(Array::len);
+    vector()
+        .or_else(one)
+        .or_else(two)
+        .or_else(three)
+        .or_else(|| value.downcast_ref::<ArrayD<E>>().map(Array::len))
+}
+
 trait Plain: bytemuck::Pod + Value {}
 impl<E: bytemuck::Pod + Value> Plain for E {}
 

@@ -3,7 +3,10 @@
 use super::{ready::ReadySet, timing::Timing, wiring::Wiring};
 use crate::graph::Output;
 use crate::task::{GraphId, Outcome, PassId, Place, Slot, Stored};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 /// Where a slot stands: a task or an import that is waited for counts what is missing; the rest are marks.
 type Missing = u32;
@@ -47,9 +50,10 @@ pub(super) struct Graph {
     pub(super) timings: Vec<Option<Timing>>,
     states: Vec<State>,
     values: Values,
-    /// Tasks for whose values somebody elsewhere waits go first.
-    awaited: ReadySet,
-    others: ReadySet,
+    ready: Ready,
+    /// Tasks given out.
+    running: usize,
+    threads: usize,
     /// Other graphs' imports of values that are not there yet.
     forwards: BTreeMap<Slot, Vec<Forward>>,
     /// Of tasks that were cancelled while they waited, the inputs that are still to come.
@@ -59,15 +63,59 @@ pub(super) struct Graph {
     any_failed: bool,
 }
 
+/// The ready tasks.
+#[derive(Debug)]
+struct Ready {
+    /// For their values somebody elsewhere waits: they go first.
+    awaited: ReadySet,
+    others: ReadySet,
+    /// They read nothing: each begins something new.
+    sources: ReadySet,
+    /// In the order of their arrival, if that is the order in which they are to run.
+    arrivals: Option<VecDeque<Slot>>,
+}
+
+impl Ready {
+    fn len(&self) -> usize {
+        self.awaited.len() + self.others.len() + self.sources.len()
+    }
+
+    #[inline]
+    fn set_of(&mut self, wiring: &Wiring, task: Slot) -> &mut ReadySet {
+        if wiring.part.shape(task.index()).inputs == 0 {
+            &mut self.sources
+        } else if wiring.marks(task).is_awaited() {
+            &mut self.awaited
+        } else {
+            &mut self.others
+        }
+    }
+}
+
+/// A rank that holds fewer bytes than this, or fewer than so many of its largest values per thread, may begin
+/// something new.
+const HELD: usize = 256 << 20;
+const HELD_PER_THREAD: usize = 4;
+
 /// The outcomes that somebody will still read.
 #[derive(Debug, Default)]
 struct Values {
     outcomes: Vec<Option<Outcome>>,
     free: Vec<u32>,
+    /// The bytes of all, and of the largest that there has been.
+    bytes: usize,
+    largest: usize,
+}
+
+fn weight(outcome: &Outcome) -> usize {
+    outcome.as_ref().map_or(0, Stored::weight)
 }
 
 impl Values {
     fn add(&mut self, outcome: Outcome) -> u32 {
+        let weight = weight(&outcome);
+        self.bytes += weight;
+        self.largest = self.largest.max(weight);
         match self.free.pop() {
             Some(index) => {
                 self.outcomes[index as usize] = Some(outcome);
@@ -83,6 +131,7 @@ impl Values {
     fn take(&mut self, index: u32) -> Option<Outcome> {
         let outcome = self.outcomes.get_mut(index as usize)?.take();
         self.free.push(index);
+        self.bytes -= outcome.as_ref().map_or(0, weight);
         outcome
     }
 
@@ -99,6 +148,8 @@ pub(super) struct RunOf {
     pub(super) keep_results: bool,
     pub(super) first_pass: PassId,
     pub(super) home: GraphId,
+    /// The compute threads of the rank.
+    pub(super) threads: usize,
 }
 
 /// What follows from an outcome.
@@ -131,8 +182,14 @@ impl Graph {
             timings,
             states,
             values: Values::default(),
-            awaited: ReadySet::new(tasks),
-            others: ReadySet::new(tasks),
+            ready: Ready {
+                awaited: ReadySet::new(tasks),
+                others: ReadySet::new(tasks),
+                sources: ReadySet::new(tasks),
+                arrivals: part.policy.by_arrival.then(VecDeque::new),
+            },
+            running: 0,
+            threads: of.threads,
             forwards: BTreeMap::new(),
             abandoned: BTreeMap::new(),
             open: slots,
@@ -149,34 +206,52 @@ impl Graph {
     }
 
     pub(super) fn ready_count(&self) -> usize {
-        self.awaited.len() + self.others.len()
+        self.ready.len()
     }
 
     #[inline]
     fn make_ready(&mut self, task: Slot) {
         self.states[task.index()].missing = READY;
-        let awaited = self.wiring.marks(task).is_awaited();
-        if awaited { &mut self.awaited } else { &mut self.others }.insert(task.0);
+        self.ready.set_of(&self.wiring, task).insert(task.0);
+        if let Some(arrivals) = &mut self.ready.arrivals {
+            arrivals.push_back(task);
+        }
     }
 
     fn remove_ready(&mut self, task: Slot) {
-        let awaited = self.wiring.marks(task).is_awaited();
-        if awaited { &mut self.awaited } else { &mut self.others }.remove(task.0);
+        self.ready.set_of(&self.wiring, task).remove(task.0);
+        if let Some(arrivals) = &mut self.ready.arrivals {
+            arrivals.retain(|&other| other != task);
+        }
     }
 
-    /// The next ready task, its function, and whether somebody elsewhere waits for its value.
+    /// The next task to run, its function, and whether somebody elsewhere waits for its value; none if there is
+    /// none, or if those that run must end before anything new is begun.
     #[inline]
     pub(super) fn next(&self) -> Option<(Slot, u32, bool)> {
-        let (task, awaited) = match self.awaited.first() {
-            Some(task) => (task, true),
-            None => (self.others.first()?, false),
+        let Ready { awaited, others, sources, arrivals } = &self.ready;
+        let (task, awaited) = match (awaited.first(), others.first(), sources.first()) {
+            _ if arrivals.is_some() => (arrivals.as_ref()?.front()?.0, false),
+            (Some(task), _, _) => (task, true),
+            (None, Some(other), Some(source)) if source < other && !self.holds_much() => (source, false),
+            (None, Some(other), _) => (other, false),
+            (None, None, source) if self.running == 0 || !self.holds_much() => (source?, false),
+            _ => return None,
         };
         Some((Slot(task), self.wiring.part.shape(task as usize).function, awaited))
     }
 
+    /// Whether so much is held that nothing new should be begun.
+    #[inline]
+    fn holds_much(&self) -> bool {
+        let Values { bytes, largest, .. } = self.values;
+        bytes > HELD && bytes > HELD_PER_THREAD * self.threads * largest && !self.wiring.part.policy.unbounded
+    }
+
     /// The ready task that would be given out last, and its function.
     pub(super) fn last(&self) -> Option<(Slot, u32)> {
-        let task = self.others.last().or_else(|| self.awaited.last())?;
+        let Ready { awaited, others, sources, .. } = &self.ready;
+        let task = [sources, others, awaited].into_iter().find_map(ReadySet::last)?;
         Some((Slot(task), self.wiring.part.shape(task as usize).function))
     }
 
@@ -193,6 +268,7 @@ impl Graph {
     pub(super) fn take(&mut self, task: Slot, values: &mut Vec<Option<Stored>>) {
         self.remove_ready(task);
         self.states[task.index()].missing = RUNNING;
+        self.running += 1;
         for position in self.wiring.part.inputs_range(task.index()) {
             let input = Slot(self.wiring.part.records[position]);
             let value = self.read(input).and_then(Result::ok);
@@ -284,6 +360,7 @@ impl Graph {
                 self.forget_inputs(reader);
                 // Until its failure is recorded nobody may take it for ready.
                 self.states[reader.index()].missing = RUNNING;
+                self.running += 1;
                 consequences.failing.push((reader, failure));
             }
         }
@@ -297,6 +374,7 @@ impl Graph {
     #[inline]
     fn put(&mut self, slot: Slot, outcome: &Outcome) {
         let state = &mut self.states[slot.index()];
+        self.running -= usize::from(state.missing == RUNNING);
         state.missing = DONE;
         self.open -= 1;
         if state.readers > 0 {
@@ -384,5 +462,98 @@ impl Graph {
             }
         }
         assert_eq!(ready, self.ready_count());
+        assert_eq!(self.running, self.states.iter().filter(|state| state.missing == RUNNING).count());
+        let held = self.values.outcomes.iter().flatten();
+        assert_eq!(self.values.bytes, held.map(weight).sum::<usize>());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Dag, Packing, RunPolicy, TaskFunction, pack};
+    use crate::task::pipeline::tests_support::any_call;
+
+    /// Eight sources, each read by a task of its own.
+    fn pairs(policy: RunPolicy) -> Graph {
+        let dag: Dag = (0..16u32).map(|task| if task % 2 == 0 { vec![] } else { vec![task - 1] }).collect();
+        let function = TaskFunction { call: any_call(), label: "f".into(), retries: 0 };
+        let mut packed = pack(&Packing {
+            graph: GraphId(1),
+            kept: false,
+            policy,
+            ranks: 1,
+            dag: &dag,
+            owners: &[0; 16],
+            externals: &[],
+            functions: &[function],
+            call_of: &|_| (0, &[]),
+            outputs: &[],
+            first_pass: PassId(0),
+            passes: &[],
+        });
+        let wiring = Wiring::new(packed.parts.remove(&0).expect("all is here")).expect("in the executable");
+        let of = RunOf {
+            id: GraphId(1),
+            run: 0,
+            keep_results: false,
+            first_pass: PassId(0),
+            home: GraphId(1),
+            threads: 1,
+        };
+        Graph::new(Arc::new(wiring), of, vec![None])
+    }
+
+    fn take(graph: &mut Graph) -> Option<u32> {
+        let (task, ..) = graph.next()?;
+        graph.take(task, &mut Vec::new());
+        graph.sanity_check();
+        Some(task.0)
+    }
+
+    fn end(graph: &mut Graph, task: u32, bytes: usize) {
+        graph.complete(Slot(task), &Ok(Stored::from_bytes(vec![0; bytes])));
+        graph.sanity_check();
+    }
+
+    #[test]
+    fn what_is_begun_is_finished_first() {
+        let mut graph = pairs(RunPolicy::default());
+        for task in 0..16 {
+            assert_eq!(take(&mut graph), Some(task));
+            end(&mut graph, task, 8);
+        }
+        assert!(graph.is_over());
+        let mut graph = pairs(RunPolicy { by_arrival: true, ..RunPolicy::default() });
+        let mut order = Vec::new();
+        while let Some(task) = take(&mut graph) {
+            end(&mut graph, task, 8);
+            order.push(task);
+        }
+        assert_eq!(order, [0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15]);
+    }
+
+    #[test]
+    fn a_rank_that_holds_much_begins_nothing_new() {
+        const LARGE: usize = 100 << 20;
+        for unbounded in [false, true] {
+            let mut graph = pairs(RunPolicy { unbounded, ..RunPolicy::default() });
+            // The readers of the sources are given out and take long; more and more is held.
+            for source in [0, 2, 4, 6, 8, 10] {
+                let next = graph.next().map(|(task, ..)| task.0);
+                assert!(next.is_some(), "not yet much");
+                graph.take(Slot(source), &mut Vec::new());
+                end(&mut graph, source, LARGE);
+            }
+            // Six are held, more than four of the largest: their readers are the next, not the next source.
+            assert_eq!(take(&mut graph), Some(1));
+            graph.remove_ready(Slot(3));
+            graph.remove_ready(Slot(5));
+            graph.remove_ready(Slot(7));
+            graph.remove_ready(Slot(9));
+            graph.remove_ready(Slot(11));
+            let next = graph.next().map(|(task, ..)| task.0);
+            assert_eq!(next, unbounded.then_some(12), "something runs that will set memory free");
+        }
     }
 }

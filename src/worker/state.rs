@@ -324,14 +324,18 @@ impl Worker {
         if kept {
             self.kept.insert(id, wiring);
         } else {
-            self.begin(wiring, RunOf { id, run, keep_results: false, first_pass, home }, out);
+            self.begin(
+                wiring,
+                RunOf { id, run, keep_results: false, first_pass, home, threads: self.threads },
+                out,
+            );
         }
     }
 
     fn begin_run(&mut self, order: RunOrder, out: &mut Outbox) {
         let RunOrder { kept, graph: id, run, keep_results, first_pass } = order;
         let wiring = Arc::clone(self.kept.get(&kept).expect("parts come before their runs"));
-        self.begin(wiring, RunOf { id, run, keep_results, first_pass, home: id }, out);
+        self.begin(wiring, RunOf { id, run, keep_results, first_pass, home: id, threads: self.threads }, out);
     }
 
     /// Lends ready tasks of the graph that has most of them.
@@ -440,9 +444,8 @@ impl Worker {
         if graph.is_done(place.slot) {
             return;
         }
-        let was_ready = graph.has_ready();
         let follows = graph.complete(place.slot, &outcome);
-        if !was_ready && graph.has_ready() {
+        if graph.has_ready() {
             self.ready.insert(place.graph);
         }
         let awaited = graph.wiring.marks(place.slot).is_awaited();
