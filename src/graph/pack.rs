@@ -67,8 +67,40 @@ struct Packer<'a, 'b> {
     drafts: Vec<Option<Box<Draft>>>,
     /// The slot of each task on its owner.
     slots: Vec<Slot>,
-    /// The slot of each value that a rank imports, by (rank, node).
-    imported: HashMap<(u32, u32), Slot>,
+    imported: Imported,
+}
+
+/// The slots of the values that ranks import. Most values are imported by one rank, so the first is found without
+/// hashing.
+#[derive(Default)]
+struct Imported {
+    /// Of each node that was imported the rank that did so first, and the slot there.
+    first: Vec<Option<(u32, Slot)>>,
+    /// The others, by (rank, node).
+    others: HashMap<(u32, u32), Slot>,
+}
+
+impl Imported {
+    fn get(&self, rank: u32, node: u32) -> Option<Slot> {
+        match self.first.get(node as usize).copied().flatten() {
+            Some((first, slot)) if first == rank => Some(slot),
+            Some(_) => self.others.get(&(rank, node)).copied(),
+            None => None,
+        }
+    }
+
+    /// `nodes` is the number of nodes that there are: a graph without imports needs no room for them.
+    fn insert(&mut self, nodes: usize, rank: u32, node: u32, slot: Slot) {
+        if self.first.is_empty() {
+            self.first = vec![None; nodes];
+        }
+        match &mut self.first[node as usize] {
+            Some(_) => {
+                self.others.insert((rank, node), slot);
+            }
+            first => *first = Some((rank, slot)),
+        }
+    }
 }
 
 impl Draft {
@@ -113,7 +145,7 @@ impl<'a, 'b> Packer<'a, 'b> {
         let slots = packing.owners.iter().map(number).collect();
         let draft = |&tasks: &u32| (tasks > 0).then(|| Draft::new(packing, tasks));
         let drafts = counts.iter().map(draft).collect();
-        Packer { packing, drafts, slots, imported: HashMap::new() }
+        Packer { packing, drafts, slots, imported: Imported::default() }
     }
 
     fn run(mut self) -> Packed {
@@ -196,7 +228,7 @@ impl<'a, 'b> Packer<'a, 'b> {
         if (node as usize) < tasks && self.packing.owners[node as usize] == rank {
             return self.slots[node as usize];
         }
-        if let Some(&slot) = self.imported.get(&(rank, node)) {
+        if let Some(slot) = self.imported.get(rank, node) {
             return slot;
         }
         let external = (node as usize).checked_sub(tasks).map(|e| self.packing.externals[e]);
@@ -208,7 +240,7 @@ impl<'a, 'b> Packer<'a, 'b> {
         let draft = self.draft(rank);
         let slot = Slot(draft.tasks + draft.part.imports.len() as u32);
         draft.part.imports.push(import);
-        self.imported.insert((rank, node), slot);
+        self.imported.insert(tasks + self.packing.externals.len(), rank, node, slot);
         let home = self.home(node);
         if import == Import::Arrives && home != rank {
             let from = self.slot_on(home, node);

@@ -76,6 +76,13 @@ fn task_bench() {
     }
 }
 
+/// Every shape compares its value with what it has to be.
+#[test]
+fn graph_shapes() {
+    the_same_everywhere("graph_shapes", "--n 9 --millis 0.5 --bytes 5000 --rounds 2 --replay 2");
+    the_same_everywhere("graph_shapes", "--shape merge,tree,chain --n 3001");
+}
+
 #[test]
 fn failures_that_are_caught() {
     for mode in ["panic", "error", "retry"] {
