@@ -161,18 +161,6 @@ impl Part {
         self.tasks.len() + self.imports.len()
     }
 
-    /// What the client wants of a slot.
-    pub(crate) fn outputs_of(&self, slot: Slot) -> impl Iterator<Item = Output> {
-        let first = self.outputs.partition_point(|(of, _)| *of < slot);
-        self.outputs[first..].iter().take_while(move |(of, _)| *of == slot).map(|(_, output)| *output)
-    }
-
-    /// Who else reads a slot.
-    pub(crate) fn exports_of(&self, slot: Slot) -> impl Iterator<Item = &Export> {
-        let first = self.exports.partition_point(|export| export.from < slot);
-        self.exports[first..].iter().take_while(move |export| export.from == slot)
-    }
-
     pub(crate) fn shape(&self, task: usize) -> Shape {
         self.shapes[self.tasks[task].shape as usize]
     }

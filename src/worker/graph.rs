@@ -84,7 +84,7 @@ impl Ready {
     fn set_of(&mut self, wiring: &Wiring, task: Slot) -> &mut ReadySet {
         if wiring.part.shape(task.index()).inputs == 0 {
             &mut self.sources
-        } else if wiring.marks(task).is_awaited() {
+        } else if wiring.is_awaited(task) {
             &mut self.awaited
         } else {
             &mut self.others
@@ -289,17 +289,16 @@ impl Graph {
 
     /// Whether anybody on this or another rank, or the client, will read the value.
     pub(super) fn is_wanted(&self, slot: Slot) -> bool {
-        let part = &self.wiring.part;
         self.states[slot.index()].readers > 0
-            || part.exports_of(slot).next().is_some()
+            || !self.wiring.exports_of(slot).is_empty()
             || self.forwards.contains_key(&slot)
-            || part.outputs_of(slot).any(|output| matches!(output, Output::Result(_)))
+            || self.wiring.outputs_of(slot).iter().any(|(_, output)| matches!(output, Output::Result(_)))
     }
 
     /// What the client wants of a slot in this run.
     pub(super) fn outputs_of(&self, slot: Slot) -> impl Iterator<Item = Output> {
         let keep = self.keep_results;
-        self.wiring.part.outputs_of(slot).map(move |output| match output {
+        self.wiring.outputs_of(slot).iter().map(move |(_, output)| match *output {
             Output::Result(token) if keep => Output::Keep(token),
             output => output,
         })
@@ -330,7 +329,7 @@ impl Graph {
     /// Records the value of a task of which nothing special follows; whether that was all there is to do.
     #[inline]
     pub(super) fn complete_plainly(&mut self, slot: Slot, outcome: &Outcome) -> bool {
-        let plain = self.wiring.marks(slot).is_plain() && self.forwards.is_empty() && outcome.is_ok();
+        let plain = self.wiring.is_plain(slot) && self.forwards.is_empty() && outcome.is_ok();
         if !plain || self.any_failed || self.is_done(slot) {
             return false;
         }

@@ -448,7 +448,7 @@ impl Worker {
         if graph.has_ready() {
             self.ready.insert(place.graph);
         }
-        let awaited = graph.wiring.marks(place.slot).is_awaited();
+        let awaited = graph.wiring.is_awaited(place.slot);
         work.extend(follows.failing.into_iter().map(|(slot, o)| (Place { graph: place.graph, slot }, o)));
         for forward in follows.forwards {
             match forward.rank as usize == self.context.rank {
@@ -473,7 +473,7 @@ impl Worker {
         let Some(graph) = self.graphs.get(&place.graph) else { return };
         let part = &graph.wiring.part;
         let mut encoded = None;
-        for export in part.exports_of(place.slot) {
+        for export in graph.wiring.exports_of(place.slot) {
             let outcome = encoded.get_or_insert_with(|| self.travelling(part, place.slot, outcome));
             let to = Place { graph: graph.home, slot: export.to };
             out.tell_worker(export.rank, ToWorker::Value { to, outcome: outcome.clone() });

@@ -1,7 +1,8 @@
 //! What a rank makes of its part once, for every run of it: who reads what.
 
-use crate::graph::{CallResult, Import, Output, Part};
+use crate::graph::{CallResult, Export, Import, Output, Part};
 use crate::task::{Function, FunctionError, Place, Slot};
+use std::ops::Range;
 
 /// A part of a graph and what follows from it.
 #[derive(Debug)]
@@ -11,29 +12,19 @@ pub(crate) struct Wiring {
     /// The end of each slot's readers in `successors`.
     successor_ends: Vec<u32>,
     successors: Vec<Slot>,
-    marks: Vec<Marks>,
+    /// Of each slot, 0 if nobody but tasks of this rank reads it, else the number of what is special about it, counted from 1.
+    marks: Vec<u32>,
+    specials: Vec<Special>,
     /// The tasks that read nothing.
     pub(super) sources: Vec<Slot>,
 }
 
 /// What is special about a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Marks(u8);
-
-impl Marks {
-    const EXPORTED: u8 = 1;
-    const OUTPUT: u8 = 2;
-    const PASS: u8 = 4;
-
-    /// Nobody but tasks of this rank reads the value.
-    pub(super) fn is_plain(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Somebody elsewhere waits for the value.
-    pub(super) fn is_awaited(self) -> bool {
-        self.0 & (Self::EXPORTED | Self::OUTPUT) != 0
-    }
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Special {
+    /// Where in the part's exports and outputs those of the slot are.
+    exports: Range<u32>,
+    outputs: Range<u32>,
 }
 
 impl Wiring {
@@ -65,12 +56,8 @@ impl Wiring {
                 *end += 1;
             }
         }
-        let mut marks = vec![Marks::default(); slots];
-        let mut mark = |slot: Slot, bit: u8| marks[slot.index()].0 |= bit;
-        part.exports.iter().for_each(|export| mark(export.from, Marks::EXPORTED));
-        part.outputs.iter().for_each(|(slot, _)| mark(*slot, Marks::OUTPUT));
-        part.passes.iter().flat_map(|(_, slots)| slots).for_each(|slot| mark(*slot, Marks::PASS));
-        Ok(Wiring { part, calls, successor_ends: ends, successors, marks, sources })
+        let (marks, specials) = specials(&part);
+        Ok(Wiring { part, calls, successor_ends: ends, successors, marks, specials, sources })
     }
 
     /// The tasks that read a slot, once for each time that they read it.
@@ -81,9 +68,35 @@ impl Wiring {
         &self.successors[start..self.successor_ends[at] as usize]
     }
 
+    /// Whether nobody but tasks of this rank reads the value.
     #[inline]
-    pub(super) fn marks(&self, slot: Slot) -> Marks {
-        self.marks[slot.index()]
+    pub(super) fn is_plain(&self, slot: Slot) -> bool {
+        self.marks[slot.index()] == 0
+    }
+
+    #[inline]
+    fn special(&self, slot: Slot) -> Option<&Special> {
+        let mark = self.marks[slot.index()] as usize;
+        self.specials.get(mark.wrapping_sub(1))
+    }
+
+    /// Whether somebody elsewhere waits for the value.
+    #[inline]
+    pub(super) fn is_awaited(&self, slot: Slot) -> bool {
+        self.special(slot).is_some_and(|special| !special.exports.is_empty() || !special.outputs.is_empty())
+    }
+
+    /// Who else reads a slot.
+    #[inline]
+    pub(super) fn exports_of(&self, slot: Slot) -> &[Export] {
+        let range = self.special(slot).map(|special| special.exports.clone()).unwrap_or_default();
+        &self.part.exports[range.start as usize..range.end as usize]
+    }
+
+    /// What the client wants of a slot.
+    pub(super) fn outputs_of(&self, slot: Slot) -> &[(Slot, Output)] {
+        let range = self.special(slot).map(|special| special.outputs.clone()).unwrap_or_default();
+        &self.part.outputs[range.start as usize..range.end as usize]
     }
 
     /// How often passes read a slot, and the client if it keeps the value.
@@ -108,4 +121,30 @@ impl Wiring {
             })
             .collect()
     }
+}
+
+/// The marks of all slots, and what they stand for.
+fn specials(part: &Part) -> (Vec<u32>, Vec<Special>) {
+    let mut marks = vec![0u32; part.slots()];
+    let mut specials: Vec<Special> = Vec::new();
+    let mut of = |slot: Slot| {
+        let mark = &mut marks[slot.index()];
+        if *mark == 0 {
+            specials.push(Special::default());
+            *mark = specials.len() as u32;
+        }
+        *mark as usize - 1
+    };
+    // Both are sorted by slot, so those of one slot stand together.
+    let exports: Vec<usize> = part.exports.iter().map(|export| of(export.from)).collect();
+    let outputs: Vec<usize> = part.outputs.iter().map(|(slot, _)| of(*slot)).collect();
+    for &slot in part.passes.iter().flat_map(|(_, slots)| slots) {
+        of(slot);
+    }
+    let extend = |range: &mut Range<u32>, position: u32| {
+        *range = if range.start == range.end { position..position + 1 } else { range.start..position + 1 };
+    };
+    (0..).zip(exports).for_each(|(position, special)| extend(&mut specials[special].exports, position));
+    (0..).zip(outputs).for_each(|(position, special)| extend(&mut specials[special].outputs, position));
+    (marks, specials)
 }
