@@ -20,9 +20,9 @@ pub(crate) enum ToWorker {
     Forward { from: Place, rank: u32, to: Place },
     /// Values that nobody will ask for again.
     Release(Vec<Place>),
-    /// Lend tasks that have not begun, some so many nanoseconds of them, to a rank that has nothing to do. They are
+    /// Lend tasks that have not begun, so many nanoseconds of them, to a rank that has nothing to do. They are
     /// to travel as a part of this name, even if there are none.
-    Share { with: u32, graph: GraphId, nanos: u64 },
+    Lend { with: u32, graph: GraphId, nanos: u64 },
     /// A part of this name will come from a rank that lends it; from here on it may be run.
     Adopt(GraphId),
     /// Do not run this task if it has not begun; answer under this ticket.

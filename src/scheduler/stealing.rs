@@ -52,7 +52,7 @@ impl Stealing {
             let graph = GraphId(u32::MAX - self.lent);
             self.lent = (self.lent + 1) % (1 << 30);
             out.tell_worker(thief, ToWorker::Adopt(graph));
-            out.tell_worker(owner, ToWorker::Share { with: thief, graph, nanos: nanos / 2 });
+            out.tell_worker(owner, ToWorker::Lend { with: thief, graph, nanos: nanos / 2 });
         }
     }
 }
@@ -64,7 +64,7 @@ mod tests {
     fn shares(out: &mut Outbox) -> Vec<(u32, u32, u64)> {
         let told = out.take_workers();
         let share = |(owner, message): &(u32, ToWorker)| match message {
-            ToWorker::Share { with, nanos, .. } => Some((*owner, *with, *nanos)),
+            ToWorker::Lend { with, nanos, .. } => Some((*owner, *with, *nanos)),
             _ => None,
         };
         told.iter().filter_map(share).collect()

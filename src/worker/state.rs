@@ -109,7 +109,7 @@ impl Worker {
         match message {
             ToWorker::Part(part) if part.lent.is_some() => self.borrow(part, out),
             ToWorker::Part(part) => self.begin_part(*part, out),
-            ToWorker::Share { with, graph, nanos } => self.lend(with, graph, nanos, out),
+            ToWorker::Lend { with, graph, nanos } => self.lend(with, graph, nanos, out),
             ToWorker::Adopt(graph) => self.adopt(graph, out),
             ToWorker::Run(order) => self.begin_run(order, out),
             ToWorker::Discard(graph) => drop(self.kept.remove(&graph)),
