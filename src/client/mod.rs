@@ -14,6 +14,7 @@ mod map;
 mod plan;
 mod rank;
 mod run;
+mod shared;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -25,4 +26,5 @@ pub use future::{AsCompleted, Future};
 pub use handles::List;
 pub use map::Map;
 pub use run::{Builder, run};
+pub use shared::SharedSlice;
 pub use source::Source;

@@ -12,6 +12,8 @@ pub(crate) enum ToWorker {
     Part(Box<Part>),
     /// A value that it imports.
     Value { to: Place, outcome: Outcome },
+    /// Of data that is wanted once on every node.
+    Share(super::ShareMessage),
     /// Values that nobody will ask for again.
     Release(Vec<Place>),
     /// Do not run this task if it has not begun; answer under this ticket.

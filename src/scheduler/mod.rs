@@ -7,6 +7,7 @@ mod grants;
 mod message;
 mod outbox;
 mod passes;
+mod share;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -15,4 +16,5 @@ pub(crate) use grants::Policy;
 pub(crate) use message::{Gathered, Progress, ToScheduler, ToWorker};
 pub(crate) use outbox::Outbox;
 pub(crate) use passes::{PassOrder, join_ranges};
+pub(crate) use share::{Share, ShareMessage};
 pub(crate) use state::{ClientEvent, Event, Scheduler, Submission};

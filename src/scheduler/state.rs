@@ -1,7 +1,7 @@
 //! The state machine.
 
 use super::{
-    Outbox, Policy, ToScheduler, ToWorker,
+    Outbox, Policy, Share, ShareMessage, ToScheduler, ToWorker,
     passes::{Pass, PassOrder, Threads, Whereabouts},
 };
 use crate::graph::Part;
@@ -27,6 +27,8 @@ pub(crate) struct Submission {
 pub(crate) enum Event {
     /// The client wants a graph run.
     Submit(GraphId, Submission),
+    /// The client has handed over memory for a value that is to be on every node.
+    Share(Place),
     /// The client lets go of values: their rank and place.
     Release(Vec<(u32, Place)>),
     /// The client lets go of a value that is on every rank.
@@ -115,6 +117,9 @@ impl Scheduler {
         }
         match event {
             Event::Submit(graph, submission) => self.submit(graph, submission, out),
+            Event::Share(to) => {
+                out.tell_worker(0, ToWorker::Share(ShareMessage { from: 0, to, what: Share::Here }));
+            }
             Event::Release(places) => {
                 let mut by_rank: BTreeMap<u32, Vec<Place>> = BTreeMap::new();
                 for (rank, place) in places {

@@ -9,6 +9,7 @@ mod graph;
 mod job;
 mod pass;
 mod program;
+mod share;
 mod state;
 
 pub(crate) use executor::Executor;

@@ -6,6 +6,7 @@ use super::{
     job::{Finished, Job, TasksJob},
     pass::RankPass,
     program::BuiltProgram,
+    share::Shares,
 };
 use crate::graph::{Output, Part, PassSpec, SinkSpec, TaskFunction};
 use crate::scheduler::{Gathered, Outbox, ToScheduler, ToWorker};
@@ -60,6 +61,7 @@ pub(crate) struct Worker {
     assemblies: BTreeMap<(PassId, u32), Assembly>,
     /// Passes that are over here but whose sinks are still assembled here.
     assembling: BTreeMap<PassId, (Arc<PassSpec>, BuiltProgram)>,
+    shares: Shares,
     leaving: bool,
 }
 
@@ -67,6 +69,7 @@ impl Worker {
     /// A worker whose jobs are run by `threads` compute threads.
     pub(crate) fn new(context: Arc<RankContext>, threads: usize) -> Self {
         Worker {
+            shares: Shares::new(Arc::clone(&context)),
             context,
             threads: threads.max(1),
             graphs: BTreeMap::new(),
@@ -94,6 +97,12 @@ impl Worker {
                 true => self.complete(to, outcome, out),
                 false => self.early_values.entry(to.graph).or_default().push((to.slot, outcome)),
             },
+            ToWorker::Share(message) => {
+                let to = message.to;
+                if let Some(outcome) = self.shares.handle(message, out) {
+                    self.handle(now, ToWorker::Value { to, outcome }, out);
+                }
+            }
             ToWorker::Release(places) => {
                 for place in places {
                     self.release(place, out);
@@ -202,6 +211,7 @@ impl Worker {
             && self.assemblies.is_empty()
             && self.assembling.is_empty()
             && self.pass_inputs.is_empty()
+            && self.shares.is_empty()
     }
 
     fn take_tasks(&mut self, id: GraphId) -> Option<TasksJob> {
