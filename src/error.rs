@@ -30,6 +30,9 @@ pub enum Error {
     /// A value cannot be written to bytes or read back.
     #[error("{0}")]
     Value(String),
+    /// There is no room for data that ranks are to share.
+    #[error("{0}")]
+    Memory(String),
     /// Handles were used in a way in which they cannot be.
     #[error("{0}")]
     Usage(String),

@@ -22,7 +22,7 @@
 //! - [`Client::map`] and its kin: one function over many elements.
 //! - [`Client::prepare`]: graphs that stay on the ranks, to be run again and again.
 //! - [`Client::submit`] and [`Client::as_completed`]: futures.
-//! - [`Client::scatter`], [`Client::broadcast`], [`Client::local`]: data that tasks read.
+//! - [`Client::scatter`], [`Client::broadcast`], [`Client::share`], [`Client::local`]: data that tasks read.
 //! - [`random`]: streams that belong to the piece of work, never to the worker.
 
 mod client;
@@ -37,19 +37,24 @@ mod transport;
 mod wire;
 mod worker;
 
+/// What the elements of a [`SharedSlice`] are is said by a trait of this crate, `Pod`.
+pub use bytemuck;
 pub use client::{
     Argument, Arguments, AsCompleted, Builder, Client, Delayed, Future, List, Local, Map, Parameter,
-    Parameters, Prepared, Several, Shape, Source, StreamHandle, Targets, run,
+    Parameters, Prepared, Several, Shape, SharedSlice, Source, StreamHandle, Targets, run,
 };
 pub use config::{Heuristic, RankZero, Scheduler, SettingsError};
 pub use error::{Error, Result};
-pub use task::{Arg, Args, Cause, TaskError, Whereabouts, whereabouts};
+pub use task::{Arg, Args, Cause, Shared, TaskError, Whereabouts, whereabouts};
 pub use wire::Value;
 
 /// What programs need: `use serried::prelude::*;`.
 pub mod prelude {
     pub use crate::random::{Key, Seed, Stream};
-    pub use crate::{Builder, Client, Delayed, Future, List, Map, Prepared, Scheduler, TaskError, delayed};
+    pub use crate::{
+        Builder, Client, Delayed, Future, List, Map, Prepared, Scheduler, Shared, SharedSlice, TaskError,
+        delayed,
+    };
 }
 
 /// The programs of the documents compile and run.

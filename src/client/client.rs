@@ -14,7 +14,7 @@ use crate::notice;
 use crate::random::{Key, KeyError, KeyRegistry, Seed};
 use crate::scheduler::Event;
 use crate::task::{
-    Args, CollectionId, FnRef, GraphId, NodeId, Outcome, PassId, Place, Record,
+    Args, CollectionId, FnRef, GraphId, NodeId, Outcome, PassId, Place, RankContext, Record,
     pipeline::{Fallible, Finish, KeySpec, Plain},
 };
 use crate::wire::Value;
@@ -44,6 +44,8 @@ pub(super) struct Core {
     /// Tells the handles of one run from those of another.
     pub(super) id: u64,
     pub(super) world: World,
+    /// That of rank 0.
+    pub(super) context: Arc<RankContext>,
     arena: Mutex<Arena>,
     events: crossbeam_channel::Sender<RankEvent>,
     pub(super) mailbox: Arc<Mailbox>,
@@ -92,6 +94,7 @@ const LARGE: usize = 1 << 20;
 impl Client {
     pub(super) fn new(
         world: World,
+        context: Arc<RankContext>,
         events: crossbeam_channel::Sender<RankEvent>,
         mailbox: Arc<Mailbox>,
     ) -> Self {
@@ -99,6 +102,7 @@ impl Client {
         let core = Core {
             id: u64::from(RUNS.fetch_add(1, Relaxed)),
             world,
+            context,
             arena: Mutex::default(),
             events,
             mailbox,

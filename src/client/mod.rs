@@ -16,6 +16,7 @@ mod prepared;
 mod rank;
 mod records;
 mod run;
+mod shared;
 mod source;
 mod targets;
 #[cfg(test)]
@@ -30,5 +31,6 @@ pub use handles::List;
 pub use map::Map;
 pub use prepared::{Argument, Arguments, Parameter, Parameters, Prepared, Several};
 pub use run::{Builder, run};
+pub use shared::SharedSlice;
 pub use source::Source;
 pub use targets::{Shape, Targets};

@@ -212,7 +212,8 @@ impl<T: Transport> Rank<T> {
 
     fn frame(&mut self, from: u32, frame: Vec<u8>) {
         if frame.len() >= LONG_FRAME {
-            return Reader::sharing(frame).for_each(|message| self.message(from, message));
+            Reader::sharing(frame).for_each(|message| self.message(from, message));
+            return self.deliver();
         }
         Reader::new(&frame).for_each(|message| self.message(from, message));
         self.transport.reuse(frame);
@@ -319,7 +320,10 @@ impl<T: Transport> Rank<T> {
                 }
                 let mut frame = self.transport.buffer();
                 self.check(put_worker(&message, &mut frame));
-                while let Some((_, message)) = messages.next_if(|(to, _)| *to == rank) {
+                // What is long is sent by itself, so that more can be made while it is on its way.
+                while frame.len() < LONG_FRAME
+                    && let Some((_, message)) = messages.next_if(|(to, _)| *to == rank)
+                {
                     self.check(put_worker(&message, &mut frame));
                 }
                 self.transport.send(rank, frame);

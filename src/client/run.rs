@@ -10,7 +10,7 @@ use crate::config::{Heuristic, RankZero, Scheduler, Settings};
 use crate::error::{Error, Result};
 use crate::random::Seed;
 use crate::scheduler::{Event, Policy, Scheduler as Head};
-use crate::task::{Collections, Locals, RankContext, install_hook};
+use crate::task::{Collections, Locals, Memories, Nodes, RankContext, install_hook};
 use crate::transport::{Solo, Transport, hostname};
 use crate::worker::Executor;
 use std::{
@@ -198,15 +198,23 @@ where
     let fresh_seed = settings.seed.is_none();
     let seed = settings.seed.clone().unwrap_or_else(Seed::fresh);
     log::info!("rank 0: scheduler {scheduler}, {} threads, seed {seed}", threads.max(1));
-    let context = context(0, hostname(), seed.clone());
+    let context = context(0, hostname(), seed.clone(), Nodes::single());
     let without = settings.without.unwrap_or_default();
     let world =
         World { ranks: 1, workers: vec![0], threads: threads.max(1), scheduler, without, seed, fresh_seed };
     head(Solo, context, threads, vec![threads.max(1) as u64], world, program)
 }
 
-pub(super) fn context(rank: usize, host: String, seed: Seed) -> Arc<RankContext> {
-    Arc::new(RankContext { rank, host, seed, locals: Locals::default(), collections: Collections::default() })
+pub(super) fn context(rank: usize, host: String, seed: Seed, nodes: Nodes) -> Arc<RankContext> {
+    Arc::new(RankContext {
+        rank,
+        host,
+        seed,
+        locals: Locals::default(),
+        collections: Collections::default(),
+        memories: Memories::default(),
+        nodes: Arc::new(nodes),
+    })
 }
 
 /// Rank 0: the program on a thread of its own, this thread communicates.
@@ -238,8 +246,8 @@ where
     };
     let mailbox = Arc::new(Mailbox::default());
     let scheduler = Head::new(threads_of_ranks, Policy::without(world.without));
+    let client = Client::new(world, Arc::clone(&context), events.clone(), Arc::clone(&mailbox));
     let rank = Rank::new(transport, context, executor, Some((scheduler, Arc::clone(&mailbox))), inbox);
-    let client = Client::new(world, events.clone(), Arc::clone(&mailbox));
     let ended = std::thread::scope(|scope| {
         let program = std::thread::Builder::new()
             .name("main".into())
@@ -318,7 +326,7 @@ where
         me.pid,
         threads[number]
     );
-    let context = context(number, me.host, seed.clone());
+    let context = context(number, me.host, seed.clone(), crate::transport::nodes(&ranks.hellos));
     if number > 0 {
         let (events, inbox) = crossbeam_channel::unbounded();
         let executor = match executor(threads[number], &context, &events) {

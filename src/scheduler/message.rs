@@ -18,6 +18,8 @@ pub(crate) enum ToWorker {
     Value { to: Place, outcome: Outcome },
     /// Send a value that is, or will be, here to the place of an import.
     Forward { from: Place, rank: u32, to: Place },
+    /// Of data that is wanted once on every node.
+    Share(super::ShareMessage),
     /// Values that nobody will ask for again.
     Release(Vec<Place>),
     /// Lend tasks that have not begun, so many nanoseconds of them, to a rank that has nothing to do. They are

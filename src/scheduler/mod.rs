@@ -8,6 +8,7 @@ mod grants;
 mod message;
 mod outbox;
 mod passes;
+mod share;
 mod state;
 mod stealing;
 #[cfg(test)]
@@ -18,4 +19,5 @@ pub(crate) use grants::Policy;
 pub(crate) use message::{Gathered, Progress, RunOrder, ToScheduler, ToWorker};
 pub(crate) use outbox::Outbox;
 pub(crate) use passes::{PassOrder, join_ranges};
+pub(crate) use share::{Share, ShareMessage};
 pub(crate) use state::{ClientEvent, Event, KeptRun, Scheduler, Submission};

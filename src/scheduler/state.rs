@@ -1,7 +1,7 @@
 //! The state machine.
 
 use super::{
-    Outbox, Policy, RunOrder, ToScheduler, ToWorker,
+    Outbox, Policy, RunOrder, Share, ShareMessage, ToScheduler, ToWorker,
     passes::{Pass, PassOrder, Threads, Whereabouts},
     stealing::Stealing,
 };
@@ -43,6 +43,8 @@ pub(crate) enum Event {
     Submit(GraphId, Submission),
     /// The client will not run a kept graph again; these ranks keep parts of it.
     Discard(GraphId, Arc<[u32]>),
+    /// The client has handed over memory for a value that is to be on every node.
+    Share(Place),
     /// The client lets go of values: their rank and place.
     Release(Vec<(u32, Place)>),
     /// The client lets go of a value that is on every rank.
@@ -137,6 +139,9 @@ impl Scheduler {
                 for &rank in &*ranks {
                     out.tell_worker(rank, ToWorker::Discard(graph));
                 }
+            }
+            Event::Share(to) => {
+                out.tell_worker(0, ToWorker::Share(ShareMessage { from: 0, to, what: Share::Here }));
             }
             Event::Release(places) => {
                 let mut by_rank: BTreeMap<u32, Vec<Place>> = BTreeMap::new();

@@ -67,12 +67,13 @@ pub(crate) use sealed::Sealed;
 /// | a reference `&x` to such a handle | `Arc<T>`, shared by all readers on a rank (`&T` through [`delayed!`](crate::delayed)) |
 /// | a [`List<T>`](crate::List) of handles | `Vec<T>` |
 /// | `&list` | `Vec<Arc<T>>` |
+/// | `&slice`, a [`SharedSlice<T>`](crate::SharedSlice) | [`Shared<T>`](crate::Shared), the memory of the node (`&[T]` through [`delayed!`](crate::delayed)) |
 /// | [`client.stream()`](crate::Client::stream) | a [`Stream`](crate::random::Stream) of the task's own |
 /// | `&local`, a [`Local<C>`](crate::Local) | `Arc<C>`, the instance of the rank |
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a task",
     label = "neither a value that can travel nor a handle",
-    note = "a value needs `serde::Serialize + Deserialize + Send + Sync` and must own its data; a handle is a `Delayed`, a `Future`, a `List` of handles, a `Local` or a stream, or a reference to one"
+    note = "a value needs `serde::Serialize + Deserialize + Send + Sync` and must own its data; a handle is a `Delayed`, a `Future`, a `List` of handles, a `SharedSlice`, a `Local` or a stream, or a reference to one"
 )]
 pub trait Arg: Sealed {
     /// What the function takes.

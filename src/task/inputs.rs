@@ -1,8 +1,9 @@
 //! What an entry reads: the constants of its record, the values it depends on, and its rank.
 
-use super::{Collections, Failure, Locals, Stored};
+use super::{Collections, Failure, Locals, Memories, Nodes, Stored};
 use crate::random::{RESERVED, Seed, Stream, StreamFamily};
 use crate::wire::{self, Value};
+use std::sync::Arc;
 
 /// What tasks may know of the rank they run on.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(crate) struct RankContext {
     pub(crate) seed: Seed,
     pub(crate) locals: Locals,
     pub(crate) collections: Collections,
+    pub(crate) memories: Memories,
+    pub(crate) nodes: Arc<Nodes>,
 }
 
 /// The arguments of one task, read in the order in which they were packed.
@@ -92,6 +95,8 @@ impl RankContext {
             seed: Seed::from(0u64),
             locals: Locals::default(),
             collections: Collections::default(),
+            memories: Memories::default(),
+            nodes: Arc::new(Nodes::single()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Values without their type: what the runtime stores, shares between readers and sends.
 
-use super::TaskError;
+use super::{Memory, TaskError};
 use crate::wire::{self, Value, WireError};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{
@@ -143,6 +143,16 @@ impl Stored {
                 .map_err(Clone::clone)?,
         };
         Ok(downcast(Arc::clone(erased)))
+    }
+
+    /// The memory that stands for a shared slice.
+    pub(crate) fn memory(self) -> Arc<Memory> {
+        let memory: Option<Arc<dyn Any + Send + Sync>> = match self {
+            Stored::Made(value) => Some(value),
+            Stored::Arrived(_) => None,
+        };
+        let memory = memory.and_then(|memory| memory.downcast().ok());
+        memory.expect("a shared slice is memory on every rank")
     }
 
     /// The value itself: moved if nobody else holds it, cloned otherwise.

@@ -1,6 +1,7 @@
 //! What ranks tell each other at the start, and what follows from it.
 
 use crate::random::Seed;
+use crate::task::Nodes;
 use crate::wire;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -100,6 +101,11 @@ pub(super) fn threads(hellos: &[Hello]) -> Vec<usize> {
     hellos.iter().map(share).collect()
 }
 
+/// Which ranks share a node, and so memory: those of one host that see each other's processes.
+pub(crate) fn nodes(hellos: &[Hello]) -> Nodes {
+    Nodes::new(hellos.iter().map(|hello| (&hello.host, &hello.pid_namespace)))
+}
+
 /// A warning if a host has more compute threads than cores.
 pub(crate) fn oversubscription(hellos: &[Hello], threads: &[usize]) -> Option<String> {
     let mut hosts: BTreeMap<&str, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
@@ -144,6 +150,16 @@ mod tests {
         let error = open(&[&sealed[0], &other]).expect_err("they differ");
         assert!(error.contains("rank 1 on host b"), "{error}");
         assert!(open(&[&sealed[0], b"x"]).is_err());
+    }
+
+    #[test]
+    fn a_node_is_a_host_and_its_processes() {
+        let container = Hello { pid_namespace: "another".into(), ..hello("a", "", 1, None) };
+        let hellos = [hello("a", "", 1, None), hello("b", "", 1, None), container, hello("a", "", 1, None)];
+        let nodes = nodes(&hellos);
+        assert_eq!(nodes.neighbours(0).collect::<Vec<_>>(), [3]);
+        assert_eq!(nodes.neighbours(2).count(), 0);
+        assert_eq!(nodes.below(0).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]

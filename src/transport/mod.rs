@@ -12,7 +12,7 @@ mod mpi;
 mod watch;
 
 #[cfg(feature = "mpi")]
-pub(crate) use hello::{Hello, oversubscription};
+pub(crate) use hello::{Hello, nodes, oversubscription};
 pub(crate) use local::Solo;
 #[cfg(test)]
 pub(crate) use local::local_world;

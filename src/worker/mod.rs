@@ -11,6 +11,7 @@ mod lending;
 mod pass;
 mod program;
 mod ready;
+mod share;
 mod state;
 mod timing;
 mod wiring;

@@ -7,6 +7,7 @@ use super::{
     lending::{Loan, lend},
     pass::RankPass,
     program::BuiltProgram,
+    share::Shares,
     timing::Timing,
     wiring::Wiring,
 };
@@ -65,6 +66,7 @@ pub(crate) struct Worker {
     spare: Option<Box<TasksJob>>,
     /// Memory in which values become bytes.
     scratch: RefCell<Vec<u8>>,
+    shares: Shares,
     leaving: bool,
 }
 
@@ -72,6 +74,7 @@ impl Worker {
     /// A worker whose jobs are run by `threads` compute threads.
     pub(crate) fn new(context: Arc<RankContext>, threads: usize) -> Self {
         Worker {
+            shares: Shares::new(Arc::clone(&context)),
             context,
             threads: threads.max(1),
             graphs: BTreeMap::new(),
@@ -118,6 +121,12 @@ impl Worker {
                 true => self.complete(to, outcome, out),
                 false => self.early_values.entry(to.graph).or_default().push((to.slot, outcome)),
             },
+            ToWorker::Share(message) => {
+                let to = message.to;
+                if let Some(outcome) = self.shares.handle(message, out) {
+                    self.handle(now, ToWorker::Value { to, outcome }, out);
+                }
+            }
             ToWorker::Release(places) => {
                 for place in places {
                     self.release(place, out);
@@ -250,6 +259,7 @@ impl Worker {
             && self.assemblies.is_empty()
             && self.assembling.is_empty()
             && self.pass_inputs.is_empty()
+            && self.shares.is_empty()
     }
 
     fn take_tasks(&mut self, id: GraphId) -> Option<Box<TasksJob>> {

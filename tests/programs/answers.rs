@@ -100,6 +100,14 @@ fn calc_mean() {
     compare_with_numpy(&nested, grid, 3001);
 }
 
+#[test]
+fn broadcast() {
+    let sum = |way| the_same_everywhere("broadcast", &format!("--n 20011 --p 7 --way {way}"));
+    let shared = sum("shared");
+    assert_eq!(shared, sum("broadcast"));
+    assert_eq!(shared, sum("argument"));
+}
+
 /// Means and standard deviations equal NumPy's to 1e-12.
 fn compare_with_numpy(result: &Value, keys: &str, n: u64) {
     let program = format!(

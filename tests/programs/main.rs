@@ -6,4 +6,5 @@
 mod answers;
 mod failures;
 mod launcher;
+mod memory;
 mod settings;

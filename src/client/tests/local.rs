@@ -6,6 +6,7 @@ use crate::client::run::{context, executor, head};
 use crate::config::Scheduler;
 use crate::error::Result;
 use crate::random::{Key, Seed, Stream};
+use crate::task::Nodes;
 use crate::transport::{Transport, local_world};
 use crate::{Delayed, Error, Future};
 use std::sync::{
@@ -15,20 +16,31 @@ use std::sync::{
 
 /// Runs a program on `ranks` ranks with `threads` compute threads each; 0 is one that computes on the
 /// communicating thread.
-fn run_on<R: Send>(
+pub(super) fn run_on<R: Send>(
     ranks: u32,
     threads: usize,
     program: impl FnOnce(&Client) -> Result<R> + Send,
 ) -> Result<R> {
+    run_on_nodes(&vec![0; ranks as usize], threads, program)
+}
+
+/// As `run_on`, with the node of each rank.
+pub(super) fn run_on_nodes<R: Send>(
+    node_of: &[u32],
+    threads: usize,
+    program: impl FnOnce(&Client) -> Result<R> + Send,
+) -> Result<R> {
+    let ranks = node_of.len() as u32;
+    let nodes = Nodes::new(node_of);
     crate::task::install_hook();
     let mut ends = local_world(ranks);
     let first = ends.remove(0);
     let seed = Seed::from(11u64);
     std::thread::scope(|scope| {
         for end in ends {
-            let seed = seed.clone();
+            let (seed, nodes) = (seed.clone(), nodes.clone());
             scope.spawn(move || {
-                let context = context(end.rank() as usize, "here".into(), seed);
+                let context = context(end.rank() as usize, "here".into(), seed, nodes);
                 let (events, inbox) = crossbeam_channel::unbounded::<RankEvent>();
                 let executor = executor(threads, &context, &events).expect("threads");
                 Rank::new(end, context, executor, None, inbox).run();
@@ -44,7 +56,7 @@ fn run_on<R: Send>(
             seed: seed.clone(),
             fresh_seed: false,
         };
-        let context = context(0, "here".into(), seed.clone());
+        let context = context(0, "here".into(), seed.clone(), nodes.clone());
         head(first, context, threads, threads_of_ranks, world, program)
     })
 }

@@ -13,7 +13,7 @@ use crate::scheduler::{
     ClientEvent, Event, Message, Outbox, Policy, Reader, Scheduler, ToScheduler, ToWorker, put_scheduler,
     put_worker,
 };
-use crate::task::RankContext;
+use crate::task::{Memories, Nodes, RankContext};
 use crate::wire;
 use crate::worker::{Finished, Worker};
 use crossbeam_channel::Receiver;
@@ -63,13 +63,27 @@ pub(super) struct Simulation {
 
 impl Simulation {
     pub(super) fn new(shape: Shape, seed: u64) -> Self {
+        Simulation::on_nodes(shape, seed, vec![0; shape.ranks as usize], |_| Memories::default())
+    }
+
+    /// As `new`, with the node of each rank, and what the memory of each is like.
+    pub(super) fn on_nodes(
+        shape: Shape,
+        seed: u64,
+        node_of: Vec<u32>,
+        memories: impl Fn(usize) -> Memories,
+    ) -> Self {
         crate::task::install_hook();
+        let nodes = Arc::new(Nodes::new(node_of));
         let mut threads = vec![shape.threads; shape.ranks as usize];
         if !shape.rank_zero_computes && shape.ranks > 1 {
             threads[0] = 0;
         }
         let contexts: Vec<_> = (0..shape.ranks as usize)
-            .map(|rank| Arc::new(RankContext { seed: Seed::from(seed), ..RankContext::for_tests(rank) }))
+            .map(|rank| {
+                let (seed, nodes, memories) = (Seed::from(seed), Arc::clone(&nodes), memories(rank));
+                Arc::new(RankContext { seed, nodes, memories, ..RankContext::for_tests(rank) })
+            })
             .collect();
         let world = World {
             ranks: shape.ranks,
@@ -83,7 +97,7 @@ impl Simulation {
         let (events, inbox) = crossbeam_channel::unbounded();
         let mailbox = Arc::new(Mailbox::default());
         Simulation {
-            client: Some(Client::new(world, events, Arc::clone(&mailbox))),
+            client: Some(Client::new(world, Arc::clone(&contexts[0]), events, Arc::clone(&mailbox))),
             inbox,
             mailbox,
             scheduler: Scheduler::new(threads.clone(), Policy::default()),
