@@ -129,9 +129,9 @@ fn build_graph(
             let handle = |column: u32| previous[(column - first) as usize].as_ref();
             let inputs: List<Output> = existing.filter_map(|dependence| handle(dependence.from)).collect();
             if relation.is_read(graph, t, i) {
-                current.push(Some(delayed!(client, inner(name, &*context, &inputs)?)));
+                current.push(Some(delayed!(client, inner(name, &context, &inputs)?)));
             } else {
-                targets.push(delayed!(client, outer(name, &*context, &inputs)?));
+                targets.push(delayed!(client, outer(name, &context, &inputs)?));
                 current.push(None);
             }
         }

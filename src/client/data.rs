@@ -190,3 +190,16 @@ impl<C: Any + Send + Sync> Arg for &Local<C> {
         Ok(inputs.0.locals().get(id, inputs.0.context())?)
     }
 }
+
+impl<C> Sealed for &&Local<C> {}
+
+/// So that `&local` means the same where `local` is a reference already.
+impl<C: Any + Send + Sync> Arg for &&Local<C> {
+    type Value = Arc<C>;
+    fn pack(&self, record: &mut Record) {
+        (**self).pack(record);
+    }
+    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Arc<C>, TaskFailure> {
+        <&Local<C>>::unpack(inputs)
+    }
+}

@@ -96,3 +96,16 @@ impl<T: Value> Arg for &List<T> {
         (0..count).map(|_| Ok(inputs.0.value().share()?)).collect()
     }
 }
+
+impl<T> Sealed for &&List<T> {}
+
+/// So that `&list` means the same where `list` is a reference already.
+impl<T: Value> Arg for &&List<T> {
+    type Value = Vec<Arc<T>>;
+    fn pack(&self, record: &mut Record) {
+        (**self).pack(record);
+    }
+    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Vec<Arc<T>>, TaskFailure> {
+        <&List<T>>::unpack(inputs)
+    }
+}
