@@ -51,6 +51,9 @@ const HAND_OVER_NANOS: f64 = 5_000.0;
 const INLINE_TURN: Duration = Duration::from_micros(200);
 /// Messages and events taken in one turn.
 const TURN: usize = 256;
+/// A message that is longer goes in a frame of its own, and what follows from it is sent at once, so that one
+/// can be made while the other is on its way.
+const LONG: usize = 1 << 18;
 /// An idle rank looks for messages this often at once, then takes naps that double.
 const POLLS: u32 = 200;
 const SHORTEST_NAP: Duration = Duration::from_micros(20);
@@ -145,6 +148,9 @@ impl<T: Transport> Rank<T> {
             };
             busy = true;
             self.frame(from, &bytes);
+            if bytes.len() > LONG {
+                self.deliver();
+            }
         }
         for _ in 0..TURN {
             let Ok(event) = self.events.try_recv() else {
@@ -269,14 +275,20 @@ impl<T: Transport> Rank<T> {
             } else if !out.scheduler.is_empty() {
                 self.send(0, &Frame::Scheduler(out.scheduler));
             }
-            for (rank, messages) in out.workers {
+            for (rank, mut messages) in out.workers {
                 if rank == me {
                     let now = self.now();
                     for message in messages {
                         self.worker.handle(now, message, &mut self.out);
                     }
                 } else {
-                    self.send(rank, &Frame::Worker(messages));
+                    while let Some(long) = messages.iter().position(|message| message.piece_length() > LONG) {
+                        let rest = messages.split_off(long + 1);
+                        self.send(rank, &Frame::Worker(std::mem::replace(&mut messages, rest)));
+                    }
+                    if !messages.is_empty() {
+                        self.send(rank, &Frame::Worker(messages));
+                    }
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What ranks tell each other of data that is wanted once on every node.
 
+use super::ToWorker;
 use crate::task::{Descriptor, Place, TaskError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -32,4 +33,14 @@ pub(crate) enum Share {
     Received(u64),
     /// Whoever was to give them failed to get them; nothing more will come.
     Failed(Arc<TaskError>),
+}
+
+impl ToWorker {
+    /// The bytes of a piece of shared data; what is none has none.
+    pub(crate) fn piece_length(&self) -> usize {
+        match self {
+            ToWorker::Share(ShareMessage { what: Share::Piece(bytes), .. }) => bytes.len(),
+            _ => 0,
+        }
+    }
 }
