@@ -23,9 +23,9 @@ use std::{
 };
 
 /// Bytes of a piece: much more than what a message costs, much less than a slice. Tests have small slices.
-const PIECE: u64 = if cfg!(test) { 24 } else { 2 << 20 };
-/// Pieces on their way to one rank: they are copies.
-const WINDOW: u64 = 4;
+const PIECE: u64 = if cfg!(test) { 24 } else { 1 << 20 };
+/// Pieces on their way to one rank: these are copies, and enough of them to keep both ends busy.
+const WINDOW: u64 = 8;
 
 /// What a rank gets and gives of data on its way.
 #[derive(Debug)]
@@ -401,9 +401,9 @@ mod tests {
         assert_eq!(said[1..], ["1 piece 24"; WINDOW as usize]);
         assert!(matches!(outcome, Some(Ok(_))));
         for arrived in 1..=10 {
-            let expected: &[&str] = match arrived {
-                1..=6 => &["1 piece 24"],
-                7 => &["1 piece 1"],
+            let expected: &[&str] = match arrived + WINDOW {
+                ..=10 => &["1 piece 24"],
+                11 => &["1 piece 1"],
                 _ => &[],
             };
             let (said, _) = tell(&mut shares, 1, Share::Received(arrived * PIECE));
