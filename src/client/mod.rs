@@ -16,6 +16,8 @@ mod prepared;
 mod rank;
 mod records;
 mod run;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod simulation;
 mod source;
 mod targets;
 #[cfg(test)]

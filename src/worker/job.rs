@@ -69,6 +69,16 @@ impl Job {
         }
     }
 
+    /// How many tasks or elements there are.
+    #[cfg(any(test, feature = "internals"))]
+    pub(crate) fn tasks(&self) -> u64 {
+        match self {
+            Job::Tasks(job) => job.tasks.len() as u64,
+            Job::Build(_) => 0,
+            Job::Elements(job) => job.range.end - job.range.start,
+        }
+    }
+
     /// Runs the job; panics of the user's functions are contained.
     pub(crate) fn run(self, context: &RankContext) -> Finished {
         self.run_from(&mut Instant::now(), context)
@@ -100,6 +110,17 @@ impl Job {
                 Finished::Elements { pass: job.pass, range: job.range, gathered, nanos: nanos() }
             }
         }
+    }
+}
+
+#[cfg(any(test, feature = "internals"))]
+impl Finished {
+    /// The same with another duration, under a clock that is not the real one.
+    pub(crate) fn lasted(mut self, nanoseconds: u64) -> Self {
+        if let Finished::Tasks { nanos, .. } | Finished::Elements { nanos, .. } = &mut self {
+            *nanos = nanoseconds;
+        }
+        self
     }
 }
 

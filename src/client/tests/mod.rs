@@ -1,5 +1,6 @@
 //! Whole runs without MPI: simulated ones, and ranks that are threads.
 
 mod local;
+mod scale;
 mod simulated;
 mod simulation;
