@@ -29,6 +29,9 @@ mod client;
 mod config;
 mod error;
 mod graph;
+#[cfg(any(test, feature = "internals"))]
+#[doc(hidden)]
+pub mod internals;
 mod notice;
 pub mod random;
 mod scheduler;

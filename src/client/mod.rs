@@ -17,6 +17,8 @@ mod rank;
 mod records;
 mod run;
 mod shared;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod simulation;
 mod source;
 mod targets;
 #[cfg(test)]

@@ -47,7 +47,7 @@ const HAND_OVER_NANOS: f64 = 5_000.0;
 /// Jobs run in this time before messages are looked for again.
 const INLINE_TURN: Duration = Duration::from_micros(200);
 /// Values that come in a frame of this length or more may keep the frame, instead of being copied.
-const LONG_FRAME: usize = 64 << 10;
+pub(super) const LONG_FRAME: usize = 64 << 10;
 /// Looks for a message in one turn of a rank that has nothing to do.
 const EAGER_LOOKS: u32 = 4;
 /// Messages and events taken in one turn.

@@ -124,6 +124,10 @@ impl<'a> Reader<'a> {
             _ => Message::Worker(wire::decode_from(&mut rest)?),
         };
         self.position = length - rest.len();
+        if self.position == length {
+            // Whoever deals with a large part needs the memory.
+            (self.frame, self.position) = (Frame::Lent(&[]), 0);
+        }
         Ok(message)
     }
 }

@@ -243,6 +243,8 @@ fn grant_data(slices: &dyn Slices, rank: u32, range: &Range<u64>) -> Option<Gran
 #[derive(Debug, Clone)]
 pub(crate) struct Threads {
     per_rank: Vec<u64>,
+    /// Asked for with every message, so it is not added up again in a world of many ranks.
+    total: u64,
     workers: Vec<u32>,
 }
 
@@ -250,7 +252,7 @@ impl Threads {
     /// Ranks with no compute thread are given no work.
     pub(crate) fn new(per_rank: Vec<u64>) -> Self {
         let workers = (0u32..).zip(&per_rank).filter(|(_, n)| **n > 0).map(|(rank, _)| rank);
-        Threads { workers: workers.collect(), per_rank }
+        Threads { workers: workers.collect(), total: per_rank.iter().sum(), per_rank }
     }
 
     pub(crate) fn count(&self) -> u32 {
@@ -267,7 +269,7 @@ impl Threads {
     }
 
     fn total(&self) -> u64 {
-        self.per_rank.iter().sum()
+        self.total
     }
 
     /// The ranks that compute.

@@ -87,7 +87,7 @@ impl<'a> Inputs<'a> {
 }
 
 impl RankContext {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "internals"))]
     pub(crate) fn for_tests(rank: usize) -> Self {
         RankContext {
             rank,

@@ -60,23 +60,22 @@ pub(crate) enum Finished {
     Elements { pass: PassId, range: Range<u64>, gathered: Gatherings, nanos: u64 },
 }
 
-#[cfg(test)]
-impl Finished {
-    /// As if the job had taken so long.
-    pub(crate) fn after(mut self, duration: std::time::Duration) -> Self {
-        if let Finished::Tasks { nanos, .. } | Finished::Elements { nanos, .. } = &mut self {
-            *nanos = duration.as_nanos() as u64;
-        }
-        self
-    }
-}
-
 impl Job {
     /// How long the job will take, if its function has run before.
     pub(crate) fn estimate_nanos(&self) -> Option<f64> {
         match self {
             Job::Tasks(job) => job.estimate_nanos,
             Job::Build(_) | Job::Elements(_) => None,
+        }
+    }
+
+    /// How many tasks or elements there are.
+    #[cfg(any(test, feature = "internals"))]
+    pub(crate) fn tasks(&self) -> u64 {
+        match self {
+            Job::Tasks(job) => job.tasks.len() as u64,
+            Job::Build(_) => 0,
+            Job::Elements(job) => job.range.end - job.range.start,
         }
     }
 
@@ -111,6 +110,17 @@ impl Job {
                 Finished::Elements { pass: job.pass, range: job.range, gathered, nanos: nanos() }
             }
         }
+    }
+}
+
+#[cfg(any(test, feature = "internals"))]
+impl Finished {
+    /// The same with another duration, under a clock that is not the real one.
+    pub(crate) fn lasted(mut self, nanoseconds: u64) -> Self {
+        if let Finished::Tasks { nanos, .. } | Finished::Elements { nanos, .. } = &mut self {
+            *nanos = nanoseconds;
+        }
+        self
     }
 }
 

@@ -27,6 +27,8 @@ const JOB_NANOS: f64 = 100_000.0;
 const AWAITED_JOB_NANOS: f64 = 10_000.0;
 /// After so long without work a rank asks for some.
 const IDLE: Duration = Duration::from_micros(500);
+/// If nothing comes of that it waits longer the next time, up to this.
+const LONGEST_IDLE: Duration = Duration::from_millis(64);
 /// Ready tasks of fewer nanoseconds than this are no load worth telling.
 const LOAD: f64 = 2_000_000.0;
 /// No job has more tasks than this, however short they seem.
@@ -58,6 +60,8 @@ pub(crate) struct Worker {
     jobs: usize,
     /// Since when there has been nothing to do, and whether rank 0 knows.
     idle: Option<(Duration, bool)>,
+    /// How long there must have been nothing to do for rank 0 to be told.
+    patience: Duration,
     /// The nanoseconds of ready tasks that rank 0 was told last.
     told_load: u64,
     /// Parts that may be run when they come, or have come and may be run when rank 0 says so.
@@ -88,6 +92,7 @@ impl Worker {
             assembling: BTreeMap::new(),
             jobs: 0,
             idle: None,
+            patience: IDLE,
             told_load: 0,
             loans: BTreeMap::new(),
             spare: None,
@@ -179,20 +184,26 @@ impl Worker {
         Some(job)
     }
 
-    /// Some time has passed: rank 0 is told if there is nothing to do, or more than a little.
-    pub(crate) fn tick(&mut self, now: Duration, out: &mut Outbox) {
+    /// Some time has passed: rank 0 is told if there is nothing to do, or more than a little. Returns after what
+    /// time a look would tell more, if nothing happens before.
+    pub(crate) fn tick(&mut self, now: Duration, out: &mut Outbox) -> Option<Duration> {
         let idle = self.jobs == 0 && self.ready.is_empty() && self.passes.is_empty();
         if !idle {
             self.idle = None;
             self.tell_load(out);
-            return;
+            return None;
         }
         let (since, told) = *self.idle.get_or_insert((now, false));
-        if !told && now.saturating_sub(since) >= IDLE {
-            self.idle = Some((since, true));
-            self.told_load = 0;
-            out.tell_scheduler(ToScheduler::Idle);
+        let idle = now.saturating_sub(since);
+        if told || idle < self.patience {
+            return (!told).then_some(self.patience.saturating_sub(idle));
         }
+        self.idle = Some((since, true));
+        // Where waiting is the rule and nobody has anything to lend, rank 0 need not hear of it each time.
+        self.patience = (2 * self.patience).min(LONGEST_IDLE);
+        self.told_load = 0;
+        out.tell_scheduler(ToScheduler::Idle);
+        None
     }
 
     fn tell_load(&mut self, out: &mut Outbox) {
@@ -386,6 +397,9 @@ impl Worker {
     fn begin_loan(&mut self, part: Part, out: &mut Outbox) {
         // With nothing in it, the rank is idle still, and may ask again.
         self.idle = None;
+        if !part.tasks.is_empty() {
+            self.patience = IDLE;
+        }
         self.begin_part(part, out);
     }
 

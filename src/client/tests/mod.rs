@@ -1,6 +1,7 @@
 //! Whole runs without MPI: simulated ones, and ranks that are threads.
 
 mod local;
+mod scale;
 mod shared;
 mod simulated;
 mod simulation;

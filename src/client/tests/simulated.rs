@@ -75,7 +75,7 @@ fn random_graphs_end_as_in_a_serial_evaluation() {
         let mut stream = Stream::new(&Seed::from(shape.weather), &[1]);
         let recipe = random_recipe(&mut stream, 1 + (shape.weather * 7 % 90) as usize);
         let expected = serial(&recipe);
-        let mut simulation = Simulation::new(shape, 1);
+        let mut simulation = Simulation::of(shape, 1);
         let handles = build(&simulation, &recipe);
         let wanted: Vec<usize> = (0..handles.len()).filter(|_| stream.integers(0, 3) == 0).collect();
         let targets: Vec<&Delayed<u64>> = wanted.iter().map(|&task| &handles[task]).collect();
@@ -93,7 +93,7 @@ fn random_graphs_end_as_in_a_serial_evaluation() {
 #[test]
 fn persisted_values_are_read_where_they_are_and_forgotten() {
     for shape in shapes(60) {
-        let mut simulation = Simulation::new(shape, 1);
+        let mut simulation = Simulation::of(shape, 1);
         let base: Vec<_> = (0..10u64).map(|i| simulation.client().submit(|(i,)| i * i, (i,))).collect();
         let shared = simulation.client().broadcast(vec![10u64, 20]).expect("numbers");
         // Some readers are sent while the values are still being made.
@@ -142,7 +142,7 @@ fn maps_end_as_in_a_serial_evaluation() {
     for shape in shapes(90) {
         // Below 65,536 elements leaves have one element, so the tree is a plain pairwise sum.
         let length = [0, 1, 2, 7, 60, 87, 88, 89, 200, 1000][shape.weather as usize % 10];
-        let mut simulation = Simulation::new(shape, 5);
+        let mut simulation = Simulation::of(shape, 5);
         let client = simulation.client();
         let key = Key::new([9]).expect("a small number");
         let map = client.try_map_random(element, 0..length).key(&key).label("element");
@@ -190,7 +190,7 @@ fn maps_end_as_in_a_serial_evaluation() {
 #[test]
 fn everything_over_one_source_is_one_sweep() {
     for shape in shapes(30) {
-        let mut simulation = Simulation::new(shape, 5);
+        let mut simulation = Simulation::of(shape, 5);
         let client = simulation.client();
         let squares = client.map(|i| i * i, 0..300u64);
         let (sum, even) = (squares.reduce(|a, b| a + b), squares.filter(|x| x % 2 == 0));
@@ -216,7 +216,7 @@ fn everything_over_one_source_is_one_sweep() {
 #[test]
 fn vectors_are_dealt_out_and_shared_values_may_fail() {
     for shape in shapes(40) {
-        let mut simulation = Simulation::new(shape, 5);
+        let mut simulation = Simulation::of(shape, 5);
         let client = simulation.client();
         let words: Vec<String> = (0..137).map(|i| format!("word {i}")).collect();
         let lengths = client.map_with(|word: String, (k,)| word.len() * k, words.clone(), (3usize,));
@@ -241,7 +241,7 @@ fn a_cancelled_task_fails_what_depends_on_it_and_leaves_nothing() {
     use crate::scheduler::Event;
     let mut prevented = 0;
     for shape in shapes(60) {
-        let mut simulation = Simulation::new(shape, 5);
+        let mut simulation = Simulation::of(shape, 5);
         let client = simulation.client();
         let first = client.submit(|(x,)| x + 1, (1u64,));
         let second = client.submit(|(x,)| x + 1, (first.clone(),));
@@ -273,7 +273,7 @@ fn a_cancelled_task_fails_what_depends_on_it_and_leaves_nothing() {
 #[test]
 fn a_persisted_map_is_swept_where_it_stays() {
     for shape in shapes(40) {
-        let mut simulation = Simulation::new(shape, 5);
+        let mut simulation = Simulation::of(shape, 5);
         let client = simulation.client();
         let map: Map<u64> = client.map(|i| i * 7 % 11, 0..500u64).filter(|x| *x != 3).batch(50);
         let (persisted, done) = map.begin_persist().expect("it can be kept");
@@ -295,7 +295,7 @@ fn a_persisted_map_is_swept_where_it_stays() {
 #[test]
 fn values_that_are_kept_twice_are_forgotten_once_and_kept_maps_are_read_to_the_end() {
     for shape in shapes(40) {
-        let mut simulation = Simulation::new(shape, 5);
+        let mut simulation = Simulation::of(shape, 5);
         let client = simulation.client();
         let x = client.delayed(|(x,)| x + 1, (1u64,));
         let (one, two) = (x.clone().submit(), x.clone().submit());
@@ -326,7 +326,7 @@ fn values_that_are_kept_twice_are_forgotten_once_and_kept_maps_are_read_to_the_e
 #[test]
 fn a_long_chain_is_neither_walked_nor_dropped_by_recursion() {
     let shape = Shape { ranks: 2, threads: 1, rank_zero_computes: true, weather: 1 };
-    let mut simulation = Simulation::new(shape, 5);
+    let mut simulation = Simulation::of(shape, 5);
     let mut last = simulation.client().delayed(|(x,)| x, (0u64,));
     for _ in 0..100_000 {
         last = simulation.client().delayed(|(x,): (u64,)| x + 1, (last,));
@@ -348,7 +348,7 @@ fn a_prepared_graph_runs_again_and_again() {
     for shape in shapes(60) {
         let mut stream = Stream::new(&Seed::from(shape.weather), &[2]);
         let mut recipe = random_recipe(&mut stream, 1 + (shape.weather * 5 % 60) as usize);
-        let mut simulation = Simulation::new(shape, 7);
+        let mut simulation = Simulation::of(shape, 7);
         let client = simulation.client();
         let offset = client.parameter::<u64>();
         let given = client.broadcast(5u64).expect("a number");
@@ -417,7 +417,7 @@ fn a_prepared_graph_runs_again_and_again() {
 #[test]
 fn values_stay_on_the_ranks_between_the_runs_of_a_prepared_graph() {
     for shape in shapes(40) {
-        let mut simulation = Simulation::new(shape, 7);
+        let mut simulation = Simulation::of(shape, 7);
         let client = simulation.client();
         let cells: Vec<Delayed<u64>> = (0..9).map(|_| client.parameter()).collect();
         let add = |(a, b): (Arc<u64>, Arc<u64>)| a.wrapping_add(*b);
@@ -451,8 +451,8 @@ fn values_stay_on_the_ranks_between_the_runs_of_a_prepared_graph() {
 fn ranks_without_work_are_lent_tasks_and_the_results_are_the_same() {
     let mut lent = 0;
     for shape in shapes(40).filter(|shape| shape.ranks > 1) {
-        let mut simulation = Simulation::new(shape, 7);
-        simulation.slow_rank = Some(0);
+        let mut simulation = Simulation::of(shape, 7);
+        simulation.model.slow_rank = Some(0);
         let client = simulation.client();
         let factor = client.local(|(x,)| x, (3u64,)).expect("a number");
         let base: Vec<Delayed<u64>> = (0..10).map(|i| client.delayed(|(i,)| i, (i,))).collect();
