@@ -100,7 +100,7 @@ impl<T: Transport> Rank<T> {
         while !self.worker.is_leaving() {
             let busy = self.turn();
             looks += 1;
-            if looks % LOOKS != 0 {
+            if !looks.is_multiple_of(LOOKS) {
                 if busy {
                     idle_since = None;
                 }
