@@ -103,13 +103,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Where a record is, and what should be there.
+    type Model = (RecordAt, u32, Vec<u32>, Vec<u8>, Shape);
+
     proptest! {
         #[test]
         fn records_stay_what_they_are_until_they_are_removed(
             moves in prop::collection::vec((any::<u32>(), 0usize..60, 0usize..40_000), 1..400),
         ) {
             let mut records = Records::default();
-            let mut model: Vec<(RecordAt, u32, Vec<u32>, Vec<u8>, Shape)> = Vec::new();
+            let mut model: Vec<Model> = Vec::new();
             for (number, inputs, constants) in moves {
                 let constants = if number % 7 == 0 { constants } else { constants % 20 };
                 if number % 3 == 0 && !model.is_empty() {

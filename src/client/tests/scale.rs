@@ -7,11 +7,11 @@ use crate::client::simulation::{Experiment, Graph, run};
 fn what_goes_through_rank_0_is_known_exactly() {
     type Expected = ([u64; 4], u128);
     let table: [(Graph, Expected); 5] = [
-        (Graph::Map, ([10_064, 535_824, 5_031, 142_288], 15_700_677_274)),
-        (Graph::Collect, ([20_000, 1_200_000, 5_031, 142_288], 15_700_690_545)),
-        (Graph::Independent, ([10_000, 330_000, 64, 287_552], 15_700_282_127)),
-        (Graph::Stencil { columns: 4 }, ([256, 8_448, 64, 288_704], 15_600_296_840)),
-        (Graph::Tree, ([1, 33, 64, 174_476], 16_900_136_054)),
+        (Graph::Map, ([10_128, 536_144, 5_031, 142_288], 15_700_677_274)),
+        (Graph::Collect, ([20_064, 1_200_320, 5_031, 142_288], 15_700_690_545)),
+        (Graph::Independent, ([10_576, 336_976, 64, 287_744], 15_700_282_310)),
+        (Graph::Stencil { columns: 4 }, ([5_408, 74_912, 64, 288_896], 15_600_297_029)),
+        (Graph::Tree, ([590, 6_738, 86, 175_058], 16_600_040_775)),
     ];
     let found = table.map(|(graph, _)| {
         let report = run(&Experiment { workers: 64, tasks: 10_000, graph, ..Experiment::default() });
