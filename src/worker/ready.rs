@@ -76,6 +76,17 @@ impl ReadySet {
             |position: usize, level: &Vec<u64>| position * BITS + level[position].trailing_zeros() as usize;
         Some(self.levels.iter().rev().fold(0, down) as u32)
     }
+
+    /// The highest number.
+    pub(super) fn last(&self) -> Option<u32> {
+        if self.count == 0 {
+            return None;
+        }
+        let down = |position: usize, level: &Vec<u64>| {
+            position * BITS + (BITS - 1 - level[position].leading_zeros() as usize)
+        };
+        Some(self.levels.iter().rev().fold(0, down) as u32)
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +115,7 @@ mod tests {
                     _ => if model.insert(number) { set.insert(number) },
                 }
                 prop_assert_eq!(set.first(), model.first().copied());
+                prop_assert_eq!(set.last(), model.last().copied());
                 prop_assert_eq!(set.len(), model.len());
             }
         }

@@ -31,6 +31,8 @@ const IDLE: Duration = Duration::from_micros(500);
 const LONGEST_IDLE: Duration = Duration::from_millis(64);
 /// Ready tasks of fewer nanoseconds than this are no load worth telling.
 const LOAD: f64 = 2_000_000.0;
+/// A rank tells its load once in so long for each rank of the world.
+const LOAD_INTERVAL: Duration = Duration::from_micros(50);
 /// No job has more tasks than this, however short they seem.
 const JOB_TASKS: usize = 4096;
 
@@ -62,8 +64,9 @@ pub(crate) struct Worker {
     idle: Option<(Duration, bool)>,
     /// How long there must have been nothing to do for rank 0 to be told.
     patience: Duration,
-    /// The nanoseconds of ready tasks that rank 0 was told last.
+    /// The nanoseconds of ready tasks that rank 0 was told last, and when.
     told_load: u64,
+    load_at: Duration,
     /// Parts that may be run when they come, or have come and may be run when rank 0 says so.
     loans: BTreeMap<GraphId, Option<Box<Part>>>,
     /// A job that is over, for the memory that it has.
@@ -94,6 +97,7 @@ impl Worker {
             idle: None,
             patience: IDLE,
             told_load: 0,
+            load_at: Duration::ZERO,
             loans: BTreeMap::new(),
             spare: None,
             scratch: RefCell::default(),
@@ -190,7 +194,7 @@ impl Worker {
         let idle = self.jobs == 0 && self.ready.is_empty() && self.passes.is_empty();
         if !idle {
             self.idle = None;
-            self.tell_load(out);
+            self.tell_load(now, out);
             return None;
         }
         let (since, told) = *self.idle.get_or_insert((now, false));
@@ -206,11 +210,16 @@ impl Worker {
         None
     }
 
-    fn tell_load(&mut self, out: &mut Outbox) {
+    fn tell_load(&mut self, now: Duration, out: &mut Outbox) {
+        // All ranks together leave rank 0 most of its time.
+        let ranks = self.context.nodes.ranks() as u32;
+        if now.saturating_sub(self.load_at) < LOAD_INTERVAL * ranks {
+            return;
+        }
         let nanos: f64 = self.ready.iter().filter_map(|id| self.graphs.get(id)).map(Graph::ready_nanos).sum();
         let nanos = if nanos < LOAD { 0 } else { nanos as u64 };
         if nanos > 2 * self.told_load || nanos < self.told_load / 2 {
-            self.told_load = nanos;
+            (self.told_load, self.load_at) = (nanos, now);
             out.tell_scheduler(ToScheduler::Load { nanos });
         }
     }

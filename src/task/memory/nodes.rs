@@ -36,6 +36,11 @@ impl Nodes {
         Nodes::new([()])
     }
 
+    /// The number of ranks.
+    pub(crate) fn ranks(&self) -> usize {
+        self.node_of.len()
+    }
+
     /// The other ranks of the node.
     pub(crate) fn neighbours(&self, rank: u32) -> impl Iterator<Item = u32> {
         self.ranks[self.node_of[rank as usize]].iter().copied().filter(move |&other| other != rank)
