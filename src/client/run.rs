@@ -198,14 +198,14 @@ where
     let fresh_seed = settings.seed.is_none();
     let seed = settings.seed.clone().unwrap_or_else(Seed::fresh);
     log::info!("rank 0: scheduler {scheduler}, {} threads, seed {seed}", threads.max(1));
-    let context = context(0, hostname(), seed.clone(), Nodes::single());
+    let context = context(0, hostname(), seed.clone(), Arc::new(Nodes::single()));
     let without = settings.without.unwrap_or_default();
     let world =
         World { ranks: 1, workers: vec![0], threads: threads.max(1), scheduler, without, seed, fresh_seed };
     head(Solo, context, threads, vec![threads.max(1) as u64], world, program)
 }
 
-pub(super) fn context(rank: usize, host: String, seed: Seed, nodes: Nodes) -> Arc<RankContext> {
+pub(super) fn context(rank: usize, host: String, seed: Seed, nodes: Arc<Nodes>) -> Arc<RankContext> {
     Arc::new(RankContext {
         rank,
         host,
@@ -213,7 +213,7 @@ pub(super) fn context(rank: usize, host: String, seed: Seed, nodes: Nodes) -> Ar
         locals: Locals::default(),
         collections: Collections::default(),
         memories: Memories::default(),
-        nodes: Arc::new(nodes),
+        nodes,
     })
 }
 
@@ -326,7 +326,7 @@ where
         me.pid,
         threads[number]
     );
-    let context = context(number, me.host, seed.clone(), crate::transport::nodes(&ranks.hellos));
+    let context = context(number, me.host, seed.clone(), Arc::new(crate::transport::nodes(&ranks.hellos)));
     if number > 0 {
         let (events, inbox) = crossbeam_channel::unbounded();
         let executor = match executor(threads[number], &context, &events) {

@@ -96,7 +96,9 @@ pub(super) struct Simulation<M> {
 impl<M: Model> Simulation<M> {
     /// A world of as many ranks, each with so many compute threads.
     pub(super) fn new(threads: &[u64], seed: u64, model: M) -> Self {
-        let context = |rank| super::run::context(rank, "here".to_owned(), Seed::from(seed), Nodes::single());
+        let nodes = Arc::new(Nodes::new(0..threads.len()));
+        let context =
+            |rank| super::run::context(rank, "here".to_owned(), Seed::from(seed), Arc::clone(&nodes));
         Simulation::of_contexts(threads, (0..threads.len()).map(context).collect(), model)
     }
 

@@ -40,7 +40,7 @@ pub(super) fn run_on_nodes<R: Send>(
         for end in ends {
             let (seed, nodes) = (seed.clone(), nodes.clone());
             scope.spawn(move || {
-                let context = context(end.rank() as usize, "here".into(), seed, nodes);
+                let context = context(end.rank() as usize, "here".into(), seed, Arc::new(nodes));
                 let (events, inbox) = crossbeam_channel::unbounded::<RankEvent>();
                 let executor = executor(threads, &context, &events).expect("threads");
                 Rank::new(end, context, executor, None, inbox).run();
@@ -56,7 +56,7 @@ pub(super) fn run_on_nodes<R: Send>(
             seed: seed.clone(),
             fresh_seed: false,
         };
-        let context = context(0, "here".into(), seed.clone(), nodes.clone());
+        let context = context(0, "here".into(), seed.clone(), Arc::new(nodes.clone()));
         head(first, context, threads, threads_of_ranks, world, program)
     })
 }
