@@ -1,17 +1,19 @@
-//! The state machine.
+//! The state machine: messages and finished jobs in, messages and jobs out.
+
+mod balance;
+mod passes;
 
 use super::{
     gather::Assembly,
     graph::{Forward, Graph, RunOf},
     job::{Finished, Job, TasksJob},
-    lending::{Loan, lend},
     pass::RankPass,
     program::BuiltProgram,
     share::Shares,
     timing::Timing,
     wiring::Wiring,
 };
-use crate::graph::{Output, Part, PassSpec, SinkSpec};
+use crate::graph::{Output, Part, PassSpec};
 use crate::scheduler::{Gathered, Outbox, RunOrder, ToScheduler, ToWorker};
 use crate::task::{Failure, GraphId, Outcome, PassId, Place, RankContext, Slot, Stored, TaskError, contain};
 use std::{
@@ -25,14 +27,6 @@ use std::{
 const JOB_NANOS: f64 = 100_000.0;
 /// A job of tasks for whose values others wait is shorter: what they wait for is sent when it is over.
 const AWAITED_JOB_NANOS: f64 = 10_000.0;
-/// After so long without work a rank asks for some.
-const IDLE: Duration = Duration::from_micros(500);
-/// If nothing comes of that it waits longer the next time, up to this.
-const LONGEST_IDLE: Duration = Duration::from_millis(64);
-/// Ready tasks of fewer nanoseconds than this are no load worth telling.
-const LOAD: f64 = 2_000_000.0;
-/// A rank tells its load once in so long for each rank of the world.
-const LOAD_INTERVAL: Duration = Duration::from_micros(50);
 /// No job has more tasks than this, however short they seem.
 const JOB_TASKS: usize = 4096;
 
@@ -95,7 +89,7 @@ impl Worker {
             assembling: BTreeMap::new(),
             jobs: 0,
             idle: None,
-            patience: IDLE,
+            patience: balance::IDLE,
             told_load: 0,
             load_at: Duration::ZERO,
             loans: BTreeMap::new(),
@@ -186,42 +180,6 @@ impl Worker {
         self.jobs += 1;
         self.idle = None;
         Some(job)
-    }
-
-    /// Some time has passed: rank 0 is told if there is nothing to do, or more than a little. Returns after what
-    /// time a look would tell more, if nothing happens before.
-    pub(crate) fn tick(&mut self, now: Duration, out: &mut Outbox) -> Option<Duration> {
-        let idle = self.jobs == 0 && self.ready.is_empty() && self.passes.is_empty();
-        if !idle {
-            self.idle = None;
-            self.tell_load(now, out);
-            return None;
-        }
-        let (since, told) = *self.idle.get_or_insert((now, false));
-        let idle = now.saturating_sub(since);
-        if told || idle < self.patience {
-            return (!told).then_some(self.patience.saturating_sub(idle));
-        }
-        self.idle = Some((since, true));
-        // Where waiting is the rule and nobody has anything to lend, rank 0 need not hear of it each time.
-        self.patience = (2 * self.patience).min(LONGEST_IDLE);
-        self.told_load = 0;
-        out.tell_scheduler(ToScheduler::Idle);
-        None
-    }
-
-    fn tell_load(&mut self, now: Duration, out: &mut Outbox) {
-        // All ranks together leave rank 0 most of its time.
-        let ranks = self.context.nodes.ranks() as u32;
-        if now.saturating_sub(self.load_at) < LOAD_INTERVAL * ranks {
-            return;
-        }
-        let nanos: f64 = self.ready.iter().filter_map(|id| self.graphs.get(id)).map(Graph::ready_nanos).sum();
-        let nanos = if nanos < LOAD { 0 } else { nanos as u64 };
-        if nanos > 2 * self.told_load || nanos < self.told_load / 2 {
-            (self.told_load, self.load_at) = (nanos, now);
-            out.tell_scheduler(ToScheduler::Load { nanos });
-        }
     }
 
     fn next_job(&mut self) -> Option<Job> {
@@ -366,50 +324,6 @@ impl Worker {
         let RunOrder { kept, graph: id, run, keep_results, first_pass } = order;
         let wiring = Arc::clone(self.kept.get(&kept).expect("parts come before their runs"));
         self.begin(wiring, RunOf { id, run, keep_results, first_pass, home: id, threads: self.threads }, out);
-    }
-
-    /// Lends ready tasks of the graph that has most of them.
-    fn lend(&mut self, with: u32, name: GraphId, nanos: u64, out: &mut Outbox) {
-        let load = |id: &GraphId| self.graphs.get(id).map_or(0, |graph| graph.ready_nanos() as u64);
-        let me = self.context.rank as u32;
-        let most = self.ready.iter().copied().max_by_key(load);
-        let loan = most.and_then(|id| Some((id, self.graphs.get_mut(&id)?))).map(|(id, graph)| {
-            // It keeps what its own threads would have to wait for otherwise.
-            let nanos = nanos.min(graph.ready_nanos() as u64 / 2);
-            lend(graph, id, me, name, nanos)
-        });
-        let Loan { part, values } = loan.unwrap_or_else(|| Loan::none(name, me));
-        let first = part.tasks.len() as u32;
-        out.tell_worker(with, ToWorker::Part(Box::new(part)));
-        for (slot, outcome) in (first..).zip(values) {
-            let to = Place { graph: name, slot: Slot(slot) };
-            out.tell_worker(with, ToWorker::Value { to, outcome });
-        }
-    }
-
-    /// A part that another rank lends. What its tasks need was told by rank 0, maybe on its way yet: so they
-    /// wait for rank 0's word.
-    fn borrow(&mut self, part: Box<Part>, out: &mut Outbox) {
-        match self.loans.remove(&part.graph) {
-            Some(_) => self.begin_loan(*part, out),
-            None => drop(self.loans.insert(part.graph, Some(part))),
-        }
-    }
-
-    fn adopt(&mut self, graph: GraphId, out: &mut Outbox) {
-        match self.loans.remove(&graph).flatten() {
-            Some(part) => self.begin_loan(*part, out),
-            None => drop(self.loans.insert(graph, None)),
-        }
-    }
-
-    fn begin_loan(&mut self, part: Part, out: &mut Outbox) {
-        // With nothing in it, the rank is idle still, and may ask again.
-        self.idle = None;
-        if !part.tasks.is_empty() {
-            self.patience = IDLE;
-        }
-        self.begin_part(part, out);
     }
 
     fn begin(&mut self, wiring: Arc<Wiring>, of: RunOf, out: &mut Outbox) {
@@ -596,115 +510,6 @@ impl Worker {
             let known = graph.wiring.part.functions.iter().zip(&graph.timings);
             let known = known.filter_map(|(function, timing)| Some((function.call.identity(), (*timing)?)));
             self.timings.extend(known);
-        }
-    }
-
-    /// Lets a pass be built if all values that it reads are there.
-    fn try_build(&mut self, id: PassId) {
-        let Some(pass) = self.passes.get(&id).filter(|pass| pass.is_waiting()) else {
-            return;
-        };
-        let mut values = Vec::new();
-        if pass.spec.inputs > 0 {
-            let (graph_id, slots) = self.pass_inputs[&id].clone();
-            let graph = self.graphs.get_mut(&graph_id).expect("its values are still to be read");
-            if !slots.iter().all(|&slot| graph.is_done(slot)) {
-                return;
-            }
-            values.extend(slots.iter().filter_map(|&slot| graph.read(slot)));
-            self.pass_inputs.remove(&id);
-            self.drop_if_over(graph_id);
-        }
-        let Some(pass) = self.passes.get_mut(&id) else {
-            return;
-        };
-        match values.into_iter().collect() {
-            Ok(values) => pass.build_from(values),
-            Err(error) => pass.ready(Err(TaskError::clone(&error))),
-        }
-    }
-
-    /// Sends what a pass has to say and to bring in.
-    fn flush(&mut self, now: Duration, id: PassId, out: &mut Outbox) {
-        let Some(pass) = self.passes.get_mut(&id) else {
-            return;
-        };
-        pass.fail_queue();
-        let spec = Arc::clone(&pass.spec);
-        let report = pass.take_report(now);
-        let gathered = if report.is_some() || pass.is_over() { pass.take_gathered() } else { Vec::new() };
-        if pass.is_over()
-            && let Some(program) = pass.program().cloned()
-        {
-            self.passes.remove(&id);
-            if self.sinks_here(&spec).next().is_some() {
-                self.assembling.insert(id, (Arc::clone(&spec), program));
-            }
-        }
-        out.scheduler.extend(report.map(ToScheduler::Progress));
-        for (sink, mut part) in gathered {
-            let home = spec.sinks[sink].home;
-            if home as usize == self.context.rank {
-                let assembly = self.assemblies.entry((id, sink as u32)).or_default();
-                assembly.take(part);
-                continue;
-            }
-            let mut bytes = Vec::new();
-            let encoded = contain(|| part.accumulator.map_or(Ok(()), |all| all.encode(&mut bytes)));
-            if let Err(failed) = encoded.and_then(|encoded| encoded.map_err(Failure::from)) {
-                bytes.clear();
-                part.failures.push(self.error(failed, &spec.sinks[sink].label));
-            }
-            let gathered = Gathered {
-                pass: id,
-                sink: sink as u32,
-                covered: part.covered,
-                accumulator: bytes,
-                failures: part.failures,
-            };
-            out.tell_worker(home, ToWorker::Gathered(gathered));
-        }
-        self.assemble(id, out);
-    }
-
-    /// The sinks that are assembled on this rank.
-    fn sinks_here<'a>(&self, spec: &'a PassSpec) -> impl Iterator<Item = (u32, &'a SinkSpec)> + use<'a> {
-        let here = self.context.rank;
-        (0u32..).zip(&spec.sinks).filter(move |(_, sink)| sink.home as usize == here)
-    }
-
-    fn spec_of(&self, id: PassId) -> Option<&Arc<PassSpec>> {
-        let over = || self.assembling.get(&id).map(|(spec, _)| spec);
-        self.passes.get(&id).map(|pass| &pass.spec).or_else(over)
-    }
-
-    /// Ends the sinks of a pass for which everything has come in.
-    fn assemble(&mut self, id: PassId, out: &mut Outbox) {
-        let Some(spec) = self.spec_of(id).cloned() else {
-            return;
-        };
-        let built = match self.passes.get(&id) {
-            Some(pass) => pass.program().cloned(),
-            None => self.assembling.get(&id).map(|(_, program)| program.clone()),
-        };
-        let Some(program) = built else { return };
-        let context = Arc::clone(&self.context);
-        for (number, sink) in self.sinks_here(&spec) {
-            let Some(assembly) = self.assemblies.get_mut(&(id, number)) else {
-                continue;
-            };
-            let operator = program.as_ref().map_err(Clone::clone);
-            let operator =
-                operator.map(|program| (Arc::clone(&program.sinks[number as usize]), program.geometry));
-            let error = |failure: Failure| failure.of(&sink.label, None, 1, &context);
-            if let Some(outcome) = assembly.try_finish(sink, &operator, error) {
-                self.assemblies.remove(&(id, number));
-                self.complete(sink.place, outcome, out);
-            }
-        }
-        let over = !self.passes.contains_key(&id) && !self.assemblies.keys().any(|(pass, _)| *pass == id);
-        if over {
-            self.assembling.remove(&id);
         }
     }
 }

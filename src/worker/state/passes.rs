@@ -1,0 +1,121 @@
+//! What the state machine does with passes: builds them, reports, and brings their sinks together.
+
+use super::Worker;
+use crate::graph::{PassSpec, SinkSpec};
+use crate::scheduler::{Gathered, Outbox, ToScheduler, ToWorker};
+use crate::task::{Failure, PassId, TaskError, contain};
+use std::{sync::Arc, time::Duration};
+
+impl Worker {
+    /// Lets a pass be built if all values that it reads are there.
+    pub(super) fn try_build(&mut self, id: PassId) {
+        let Some(pass) = self.passes.get(&id).filter(|pass| pass.is_waiting()) else {
+            return;
+        };
+        let mut values = Vec::new();
+        if pass.spec.inputs > 0 {
+            let (graph_id, slots) = self.pass_inputs[&id].clone();
+            let graph = self.graphs.get_mut(&graph_id).expect("its values are still to be read");
+            if !slots.iter().all(|&slot| graph.is_done(slot)) {
+                return;
+            }
+            values.extend(slots.iter().filter_map(|&slot| graph.read(slot)));
+            self.pass_inputs.remove(&id);
+            self.drop_if_over(graph_id);
+        }
+        let Some(pass) = self.passes.get_mut(&id) else {
+            return;
+        };
+        match values.into_iter().collect() {
+            Ok(values) => pass.build_from(values),
+            Err(error) => pass.ready(Err(TaskError::clone(&error))),
+        }
+    }
+
+    /// Sends what a pass has to say and to bring in.
+    pub(super) fn flush(&mut self, now: Duration, id: PassId, out: &mut Outbox) {
+        let Some(pass) = self.passes.get_mut(&id) else {
+            return;
+        };
+        pass.fail_queue();
+        let spec = Arc::clone(&pass.spec);
+        let report = pass.take_report(now);
+        let gathered = if report.is_some() || pass.is_over() { pass.take_gathered() } else { Vec::new() };
+        if pass.is_over()
+            && let Some(program) = pass.program().cloned()
+        {
+            self.passes.remove(&id);
+            if self.sinks_here(&spec).next().is_some() {
+                self.assembling.insert(id, (Arc::clone(&spec), program));
+            }
+        }
+        out.scheduler.extend(report.map(ToScheduler::Progress));
+        for (sink, mut part) in gathered {
+            let home = spec.sinks[sink].home;
+            if home as usize == self.context.rank {
+                let assembly = self.assemblies.entry((id, sink as u32)).or_default();
+                assembly.take(part);
+                continue;
+            }
+            let mut bytes = Vec::new();
+            let encoded = contain(|| part.accumulator.map_or(Ok(()), |all| all.encode(&mut bytes)));
+            if let Err(failed) = encoded.and_then(|encoded| encoded.map_err(Failure::from)) {
+                bytes.clear();
+                part.failures.push(self.error(failed, &spec.sinks[sink].label));
+            }
+            let gathered = Gathered {
+                pass: id,
+                sink: sink as u32,
+                covered: part.covered,
+                accumulator: bytes,
+                failures: part.failures,
+            };
+            out.tell_worker(home, ToWorker::Gathered(gathered));
+        }
+        self.assemble(id, out);
+    }
+
+    /// The sinks that are assembled on this rank.
+    pub(super) fn sinks_here<'a>(
+        &self,
+        spec: &'a PassSpec,
+    ) -> impl Iterator<Item = (u32, &'a SinkSpec)> + use<'a> {
+        let here = self.context.rank;
+        (0u32..).zip(&spec.sinks).filter(move |(_, sink)| sink.home as usize == here)
+    }
+
+    pub(super) fn spec_of(&self, id: PassId) -> Option<&Arc<PassSpec>> {
+        let over = || self.assembling.get(&id).map(|(spec, _)| spec);
+        self.passes.get(&id).map(|pass| &pass.spec).or_else(over)
+    }
+
+    /// Ends the sinks of a pass for which everything has come in.
+    pub(super) fn assemble(&mut self, id: PassId, out: &mut Outbox) {
+        let Some(spec) = self.spec_of(id).cloned() else {
+            return;
+        };
+        let built = match self.passes.get(&id) {
+            Some(pass) => pass.program().cloned(),
+            None => self.assembling.get(&id).map(|(_, program)| program.clone()),
+        };
+        let Some(program) = built else { return };
+        let context = Arc::clone(&self.context);
+        for (number, sink) in self.sinks_here(&spec) {
+            let Some(assembly) = self.assemblies.get_mut(&(id, number)) else {
+                continue;
+            };
+            let operator = program.as_ref().map_err(Clone::clone);
+            let operator =
+                operator.map(|program| (Arc::clone(&program.sinks[number as usize]), program.geometry));
+            let error = |failure: Failure| failure.of(&sink.label, None, 1, &context);
+            if let Some(outcome) = assembly.try_finish(sink, &operator, error) {
+                self.assemblies.remove(&(id, number));
+                self.complete(sink.place, outcome, out);
+            }
+        }
+        let over = !self.passes.contains_key(&id) && !self.assemblies.keys().any(|(pass, _)| *pass == id);
+        if over {
+            self.assembling.remove(&id);
+        }
+    }
+}
