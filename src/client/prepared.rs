@@ -67,8 +67,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// If a target cannot be made, depends on a parameter that is not among `parameters`, or is a map that would stay on the
-    /// ranks.
+    /// If a target cannot be made, depends on a parameter that is not among `parameters`, or is a map that
+    /// would stay on the ranks.
     pub fn prepare<P: Parameters, T: Targets>(
         &self,
         parameters: P,
@@ -300,7 +300,8 @@ impl Kept {
                     Node::Placed { rank: holder, place } => forwards.push((holder, place, rank, to)),
                     Node::Everywhere { place } => forwards.push((rank, place, rank, to)),
                     _ => {
-                        let problem = "a handle that is given to a run must be that of a value on a rank: persist it before";
+                        let problem = "a handle that is given to a run must be that of a value on a rank; \
+                             persist it before";
                         return Err(Error::Usage(problem.into()));
                     }
                 },

@@ -1,7 +1,8 @@
 //! Where the records of lazy tasks are: what each reads, and its constants.
 //!
-//! Millions of small records would be millions of small allocations. They are written one behind the other into pages instead; a
-//! page is given back when none of its records is wanted any more. Tasks that are made together mostly end together.
+//! Millions of small records would be millions of small allocations. They are written one behind the other
+//! into pages instead; a page is given back when none of its records is wanted any more. Tasks that are made
+//! together mostly end together.
 
 use crate::graph::{Shape, push_constants};
 use crate::task::NodeId;

@@ -134,7 +134,8 @@ pub(crate) struct Part {
     pub(crate) outputs: Vec<(Slot, Output)>,
     /// The number of the first pass.
     pub(crate) first_pass: PassId,
-    /// Of each pass, by its number from the first, the slots that it reads, in the order in which its stages count them.
+    /// Of each pass, by its number from the first, the slots that it reads, in the order in which its stages
+    /// count them.
     pub(crate) passes: Vec<(u32, Vec<Slot>)>,
 }
 

@@ -1,7 +1,7 @@
 //! Messages as bytes: what goes from one rank to another in one piece is a sequence of messages.
 //!
-//! Values and parts are the bulk of what is sent, so they are written by hand: numbers as they lie in memory, and the bytes of a
-//! value copied once. All other messages are left to the codec.
+//! Values and parts are the bulk of what is sent, so they are written by hand: numbers as they lie in memory,
+//! and the bytes of a value copied once. All other messages are left to the codec.
 
 use super::{ToScheduler, ToWorker};
 use crate::graph::Part;

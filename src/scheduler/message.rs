@@ -87,8 +87,8 @@ pub(crate) enum ToScheduler {
     Progress(Progress),
     /// The rank has had nothing to do for a while.
     Idle,
-    /// The tasks that are ready on the rank and have not begun take so many nanoseconds of one thread. It is told when the
-    /// rank has more than a little, and when it has half of that or twice as much.
+    /// The tasks that are ready on the rank and have not begun take so many nanoseconds of one thread. It is
+    /// told when the rank has more than a little, and when it has half of that or twice as much.
     Load { nanos: u64 },
 }
 

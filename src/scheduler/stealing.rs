@@ -1,8 +1,8 @@
 //! Who lends tasks to whom.
 //!
-//! Ranks without work say so, and ranks with more than a little that they have not begun. The one with most is told to
-//! lend half of it to one that has none (steal half: Hendler and Shavit 2002). It stays the owner of what it lends: the results
-//! come back to it, so nobody else need know.
+//! Ranks without work say so, and ranks with more than a little that they have not begun. The one with most
+//! is told to lend half of it to one that has none (steal half: Hendler and Shavit 2002). It stays the owner
+//! of what it lends: the results come back to it, so nobody else need know.
 
 use super::{Outbox, ToWorker};
 use crate::task::GraphId;

@@ -2,9 +2,9 @@
 //!
 //! One thread makes all calls (`MPI_THREAD_FUNNELED`), and none of them waits. Messages up to a few kilobytes go into
 //! receives that every rank has always posted, so that they are neither probed for nor buffered by MPI; of a longer
-//! one its length goes there, and its body into a receive that is posted when the length is known. All traffic is on a
-//! communicator of its own. The safe layer of the `mpi` crate lends buffers to requests for a scope, which does not
-//! fit buffers that live in a queue; so the calls are made through its raw interface.
+//! one its length goes there, and its body into a receive that is posted when the length is known. All
+//! traffic is on a communicator of its own. The safe layer of the `mpi` crate lends buffers to requests for a
+//! scope, which does not fit buffers that live in a queue; so the calls are made through its raw interface.
 #![allow(unsafe_code)]
 
 use super::{
@@ -204,7 +204,8 @@ impl MpiTransport {
         }
     }
 
-    /// Sends a message that fits a slot with its last byte. A buffer that has left at once is kept for the next message.
+    /// Sends a message that fits a slot with its last byte. A buffer that has left at once is kept for the
+    /// next message.
     fn send_short(&mut self, to: u32, mut message: Vec<u8>) {
         let mut request = self.start_send(&message, to, SHORT);
         if test(&mut request).is_some() {

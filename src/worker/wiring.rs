@@ -12,7 +12,8 @@ pub(crate) struct Wiring {
     /// The end of each slot's readers in `successors`.
     successor_ends: Vec<u32>,
     successors: Vec<Slot>,
-    /// Of each slot, 0 if nobody but tasks of this rank reads it, else the number of what is special about it, counted from 1.
+    /// Of each slot, 0 if nobody but tasks of this rank reads it, else the number of what is special about
+    /// it, counted from 1.
     marks: Vec<u32>,
     specials: Vec<Special>,
     /// The tasks that read nothing.

@@ -214,7 +214,8 @@ impl<T: Value + Clone> Map<T> {
         self.sink::<fn(T), Collect<T>, Vec<T>>(|_| (), Location::caller(), |_| Ok(()))
     }
 
-    /// All elements in the order of the source, those that failed as their errors. Fails itself only if the map cannot be set up (its shared values failed, say).
+    /// All elements in the order of the source, those that failed as their errors. Fails itself only if the
+    /// map cannot be set up (its shared values failed, say).
     #[track_caller]
     pub fn outcomes(&self) -> Delayed<Vec<Result<T, TaskError>>> {
         let place = Location::caller();
