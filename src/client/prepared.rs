@@ -296,7 +296,8 @@ impl Kept {
             let to = Place { graph, ..place };
             match given {
                 Given::Value(value) => values.push((rank, to, value.stored(rank)?)),
-                Given::At(id) => match *core.arena().node(id) {
+                Given::At(client, _) if client != core.id => core.check_handles(std::iter::once(client))?,
+                Given::At(_, id) => match *core.arena().node(id) {
                     Node::Placed { rank: holder, place } => forwards.push((holder, place, rank, to)),
                     Node::Everywhere { place } => forwards.push((rank, place, rank, to)),
                     _ => {
@@ -353,7 +354,8 @@ impl<P, S> std::fmt::Debug for Prepared<P, S> {
 #[allow(missing_debug_implementations, private_interfaces)]
 pub enum Given {
     Value(Box<dyn GivenValue>),
-    At(NodeId),
+    /// A node of the run with this number.
+    At(u64, NodeId),
 }
 
 /// A value for a run, kept as it is until it is known to which rank it goes.
@@ -419,6 +421,10 @@ pub trait Parameters {
     fn visit(&self, visit: &mut dyn FnMut(Vec<&NodeRef>));
 }
 
+fn at<T>(handle: &Delayed<T>) -> Given {
+    Given::At(handle.node.core.id, handle.node.id)
+}
+
 /// What one parameter of type `T` is given: a value, or a reference to a handle of one; for a list, a vector
 /// of values or a reference to a vector of handles.
 pub trait Argument<T> {
@@ -434,7 +440,7 @@ impl<T: Value> Argument<T> for T {
 
 impl<T: Value> Argument<T> for &Delayed<T> {
     fn give(self) -> Result<Vec<Given>> {
-        Ok(vec![Given::At(self.node.id)])
+        Ok(vec![at(self)])
     }
 }
 
@@ -446,7 +452,7 @@ impl<T: Value> Argument<Several<T>> for Vec<T> {
 
 impl<T: Value> Argument<Several<T>> for &Vec<Delayed<T>> {
     fn give(self) -> Result<Vec<Given>> {
-        Ok(self.iter().map(|handle| Given::At(handle.node.id)).collect())
+        Ok(self.iter().map(at).collect())
     }
 }
 
