@@ -4,7 +4,7 @@ use super::plan::Want;
 use crate::scheduler::ClientEvent;
 use crate::task::{GraphId, Outcome, TaskError};
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
 };
 
@@ -20,8 +20,7 @@ pub(crate) struct Mailbox {
 
 #[derive(Debug, Default)]
 pub(super) struct Letters {
-    /// The results of each graph that was asked for any, and how many are still to come.
-    results: HashMap<GraphId, (Vec<Option<Outcome>>, usize)>,
+    results: HashMap<GraphId, Results>,
     pub(super) done: HashMap<Ticket, Option<Arc<TaskError>>>,
     pub(super) cancelled: HashMap<Ticket, bool>,
     /// Who wants to hear of a value as soon as it is there, and what each has heard of.
@@ -35,29 +34,58 @@ pub(super) struct Letters {
     closed: bool,
 }
 
+/// The results of a graph.
+#[derive(Debug)]
+struct Results {
+    outcomes: Vec<Option<Outcome>>,
+    /// How many are still to come.
+    missing: usize,
+    /// How many each rank was to make.
+    by_rank: BTreeMap<u32, u32>,
+}
+
 impl Letters {
     /// Notes that values of a graph are being made, and where.
     pub(super) fn expect(&mut self, graph: GraphId, ranks: impl ExactSizeIterator<Item = u32>, want: Want) {
-        if want == Want::Result {
-            self.results.insert(graph, (vec![None; ranks.len()], ranks.len()));
-        }
+        let (count, mut by_rank) = (ranks.len(), BTreeMap::new());
         for (token, rank) in (0..).zip(ranks) {
             if self.loads.len() <= rank as usize {
                 self.loads.resize(rank as usize + 1, 0);
             }
             self.loads[rank as usize] += 1;
-            self.owners.insert((graph, token), rank);
+            match want {
+                Want::Result => *by_rank.entry(rank).or_default() += 1,
+                Want::Keep => drop(self.owners.insert((graph, token), rank)),
+            }
+        }
+        if want == Want::Result {
+            let outcomes = vec![None; count];
+            self.results.insert(graph, Results { outcomes, missing: count, by_rank });
         }
     }
 
     /// The results of a graph, once all are there.
     pub(super) fn take_results(&mut self, graph: GraphId) -> Option<Vec<Outcome>> {
-        let complete = self.results.get(&graph).is_some_and(|(_, missing)| *missing == 0);
-        if !complete {
+        if self.results.get(&graph)?.missing > 0 {
             return None;
         }
-        let (results, _) = self.results.remove(&graph)?;
-        Some(results.into_iter().flatten().collect())
+        let results = self.results.remove(&graph)?;
+        Some(results.outcomes.into_iter().flatten().collect())
+    }
+
+    /// A result has come; whether it is the last of its graph.
+    fn result(&mut self, graph: GraphId, token: u32, outcome: Outcome) -> bool {
+        let Some(results) = self.results.get_mut(&graph) else { return false };
+        results.outcomes[token as usize] = Some(outcome);
+        results.missing -= 1;
+        if results.missing > 0 {
+            return false;
+        }
+        // They are many and come close together: the loads are put right once.
+        for (rank, count) in std::mem::take(&mut results.by_rank) {
+            self.loads[rank as usize] -= count;
+        }
+        true
     }
 
     /// A watcher wants to hear of a value as soon as it is there.
@@ -116,12 +144,7 @@ impl Mailbox {
         for event in events {
             match event {
                 ClientEvent::Result { graph, token, outcome } => {
-                    letters.arrived((graph, token));
-                    if let Some((results, missing)) = letters.results.get_mut(&graph) {
-                        results[token as usize] = Some(outcome);
-                        *missing -= 1;
-                        news |= *missing == 0;
-                    }
+                    news |= letters.result(graph, token, outcome);
                 }
                 ClientEvent::Done { graph, token, error } => {
                     letters.arrived((graph, token));
