@@ -99,7 +99,7 @@ impl<T: Transport> Rank<T> {
         let mut looks = 0u32;
         while !self.worker.is_leaving() {
             let busy = self.turn();
-            looks += 1;
+            looks = looks.wrapping_add(1);
             if !looks.is_multiple_of(LOOKS) {
                 if busy {
                     idle_since = None;

@@ -221,7 +221,10 @@ impl Graph {
     fn remove_ready(&mut self, task: Slot) {
         self.ready.set_of(&self.wiring, task).remove(task.0);
         if let Some(arrivals) = &mut self.ready.arrivals {
-            arrivals.retain(|&other| other != task);
+            match arrivals.front() == Some(&task) {
+                true => drop(arrivals.pop_front()),
+                false => arrivals.retain(|&other| other != task),
+            }
         }
     }
 
