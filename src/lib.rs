@@ -43,8 +43,9 @@ mod worker;
 /// What the elements of a [`SharedSlice`] are is said by a trait of this crate, `Pod`.
 pub use bytemuck;
 pub use client::{
-    Argument, Arguments, AsCompleted, Builder, Client, Delayed, Future, List, Local, Map, Parameter,
-    Parameters, Prepared, Several, Shape, SharedSlice, Source, StreamHandle, Targets, run,
+    Argument, Arguments, AsCompleted, Bind, Builder, Client, Delayed, Function, Functions, Future, Itself,
+    List, Local, Map, Parameter, Parameters, Prepared, Several, Shape, SharedSlice, Source, StreamHandle,
+    Targets, run,
 };
 pub use config::{Heuristic, RankZero, Scheduler, SettingsError};
 pub use error::{Error, Result};

@@ -69,6 +69,7 @@ pub(crate) use sealed::Sealed;
 /// | `&list` | `Vec<Arc<T>>` |
 /// | `&slice`, a [`SharedSlice<T>`](crate::SharedSlice) | [`Shared<T>`](crate::Shared), the memory of the node (`&[T]` through [`delayed!`](crate::delayed)) |
 /// | [`client.stream()`](crate::Client::stream) | a [`Stream`](crate::random::Stream) of the task's own |
+/// | a [`Function`](crate::Function) | the function |
 /// | `&local`, a [`Local<C>`](crate::Local) | `Arc<C>`, the instance of the rank |
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a task",

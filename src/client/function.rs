@@ -1,0 +1,140 @@
+//! Functions as arguments of tasks.
+
+use crate::error::Error;
+use crate::task::{Arg, Build, FnRef, FunctionError, Inputs, InputsRef, Record, Sealed, TaskFailure};
+use crate::wire::WireError;
+use std::marker::PhantomData;
+
+/// A function as an argument of a task: the task gets the function itself, or what a [`Bind`] made of it.
+///
+/// A plain function, or a closure that captures nothing, travels as an address; wrap it where one is given to
+/// a task that calls it.
+///
+/// ```
+/// use serried::{Function, prelude::*};
+///
+/// fn midpoint_rule(f: fn(f64) -> f64, a: f64, b: f64, n: u32) -> f64 {
+///     let h = (b - a) / f64::from(n);
+///     (0..n).map(|i| h * f(a + h * (f64::from(i) + 0.5))).sum()
+/// }
+///
+/// # fn main() -> serried::Result<()> {
+/// serried::run(|client| {
+///     let square: fn(f64) -> f64 = |x| x * x;
+///     let area = delayed!(client, midpoint_rule(Function::new(square), 0.0, 3.0, 1000));
+///     assert!((client.compute(&area)? - 9.0).abs() < 1e-5);
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Function<O> {
+    reference: Result<FnRef<O>, FunctionError>,
+}
+
+/// Makes of a function what a task will use: the function itself ([`Itself`]), or a value that has forgotten
+/// the function's type, so that functions of several types can be given in one list.
+pub trait Bind<F> {
+    /// What the task gets.
+    type Output: 'static;
+    /// Makes it; on the rank that runs the task.
+    fn bind(function: F) -> Self::Output;
+}
+
+/// A task gets the function as it is.
+#[derive(Debug)]
+pub struct Itself;
+
+impl<F: 'static> Bind<F> for Itself {
+    type Output = F;
+    fn bind(function: F) -> F {
+        function
+    }
+}
+
+/// The entry of a function that is an argument.
+struct Entry<B>(PhantomData<B>);
+
+impl<F, B: Bind<F>> Build<F> for Entry<B> {
+    type Output = B::Output;
+    fn build(function: F, _: &mut Inputs<'_>) -> B::Output {
+        B::bind(function)
+    }
+}
+
+impl<F: Copy + Send + Sync + 'static> Function<F> {
+    /// `function`, a function pointer, as an argument.
+    #[must_use]
+    pub fn new(function: F) -> Self {
+        Function::bound::<F, Itself>(function)
+    }
+}
+
+impl<O: 'static> Function<O> {
+    /// What `B` makes of `function`, a function pointer, as an argument.
+    #[must_use]
+    pub fn bound<F: Copy + Send + Sync + 'static, B: Bind<F, Output = O>>(function: F) -> Self {
+        Function { reference: FnRef::new::<F, Entry<B>>(function) }
+    }
+
+    fn pack_reference(&self, record: &mut Record) {
+        match &self.reference {
+            Ok(reference) => record.constant(reference),
+            Err(error) => record.fail(Error::from(error.clone())),
+        }
+    }
+
+    fn unpack_reference(inputs: &mut InputsRef<'_, '_>) -> Result<O, TaskFailure> {
+        let reference: FnRef<O> = inputs.0.constant()?;
+        let function = reference.resolve().map_err(WireError::new::<O>)?;
+        Ok(function.call(inputs.0))
+    }
+}
+
+impl<O> Clone for Function<O> {
+    fn clone(&self) -> Self {
+        Function { reference: self.reference.clone() }
+    }
+}
+
+impl<O> Sealed for Function<O> {}
+
+impl<O: 'static> Arg for Function<O> {
+    type Value = O;
+    fn pack(&self, record: &mut Record) {
+        self.pack_reference(record);
+    }
+    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<O, TaskFailure> {
+        Self::unpack_reference(inputs)
+    }
+}
+
+/// Several functions as one argument of a task: the function takes a `Vec<O>`.
+#[derive(Debug)]
+pub struct Functions<O>(Vec<Function<O>>);
+
+impl<O> FromIterator<Function<O>> for Functions<O> {
+    fn from_iter<I: IntoIterator<Item = Function<O>>>(functions: I) -> Self {
+        Functions(functions.into_iter().collect())
+    }
+}
+
+impl<O> Clone for Functions<O> {
+    fn clone(&self) -> Self {
+        Functions(self.0.clone())
+    }
+}
+
+impl<O> Sealed for Functions<O> {}
+
+impl<O: 'static> Arg for Functions<O> {
+    type Value = Vec<O>;
+    fn pack(&self, record: &mut Record) {
+        record.constant(&(self.0.len() as u32));
+        self.0.iter().for_each(|function| function.pack_reference(record));
+    }
+    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Vec<O>, TaskFailure> {
+        let count: u32 = inputs.0.constant()?;
+        (0..count).map(|_| Function::unpack_reference(inputs)).collect()
+    }
+}
