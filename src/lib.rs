@@ -43,14 +43,14 @@ mod worker;
 /// What the elements of a [`SharedSlice`] are is said by a trait of this crate, `Pod`.
 pub use bytemuck;
 pub use client::{
-    Argument, Arguments, AsCompleted, Bind, Builder, Client, Delayed, Function, Functions, Future, Itself,
-    List, Local, Map, Parameter, Parameters, Prepared, Several, Shape, SharedSlice, Source, StreamHandle,
-    Targets, run,
+    Argument, Arguments, AsCompleted, Assembled, Assembly, Bind, Builder, Client, Collection, Delayed,
+    Function, Functions, Future, Itself, List, Local, Map, Parameter, Parameters, Prepared, Several, Shape,
+    SharedSlice, Source, StreamHandle, Targets, run,
 };
 pub use config::{Heuristic, RankZero, Scheduler, SettingsError};
 pub use error::{Error, Result};
 pub use task::{Arg, Args, Cause, Shared, TaskError, Whereabouts, whereabouts};
-pub use wire::Value;
+pub use wire::{Block, DType, Element, Value};
 
 /// What programs need: `use serried::prelude::*;`.
 pub mod prelude {

@@ -32,8 +32,8 @@ use std::{
 ///
 /// [`run`](crate::run) gives one to rank 0's closure. A reference to it may be shared between threads of the
 /// closure; streams without an explicit key are numbered in the order of the calls, so work that asks for
-/// them should be made by one thread.
-#[derive(Debug)]
+/// them should be made by one thread. A clone is another handle on the same run.
+#[derive(Debug, Clone)]
 pub struct Client {
     pub(super) core: Arc<Core>,
 }
@@ -218,6 +218,14 @@ impl Client {
         E: Display + 'static,
     {
         self.task::<A, V, Result<R, E>, Fallible>(function, args, Label::Function(name))
+    }
+
+    /// A handle whose value cannot be computed, and why: whoever asks for it, or for what depends on it, gets
+    /// the error. For libraries that build graphs and report what is wrong with them when they are run.
+    #[must_use]
+    pub fn broken<T>(&self, error: Error) -> Delayed<T> {
+        let id = self.core.arena().add(Node::Broken(Box::new(error)));
+        Delayed::new(&self.core, id)
     }
 
     /// Begins to run a task at once: [`delayed`](Self::delayed) and [`submit`](Delayed::submit).

@@ -37,4 +37,4 @@ pub use prepared::{Argument, Arguments, Parameter, Parameters, Prepared, Several
 pub use run::{Builder, run};
 pub use shared::SharedSlice;
 pub use source::Source;
-pub use targets::{Shape, Targets};
+pub use targets::{Assembled, Assembly, Collection, Shape, Targets};

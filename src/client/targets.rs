@@ -90,6 +90,63 @@ impl<T: Value> Targets for &Future<T> {
     }
 }
 
+/// Something made of several tasks, as a chunked array, that is computed as one thing.
+pub trait Collection {
+    /// The value of a task.
+    type Part: Value;
+    /// What puts the parts together.
+    type Assembly: Assembly<Part = Self::Part>;
+    /// The tasks. Each call gives handles on the same ones.
+    fn parts(&self) -> Vec<Delayed<Self::Part>>;
+    /// What puts their values together.
+    fn assembly(&self) -> Self::Assembly;
+}
+
+/// Makes one value of the values of several tasks.
+pub trait Assembly: Send + Sync {
+    /// The value of a task.
+    type Part: Value;
+    /// The value of them all.
+    type Output;
+    /// Puts the parts together, in the order of [`Collection::parts`].
+    ///
+    /// # Errors
+    /// If they cannot be.
+    fn assemble(&self, parts: Vec<Self::Part>) -> Result<Self::Output>;
+}
+
+/// The shape of a collection.
+#[derive(Debug)]
+pub struct Assembled<A> {
+    parts: usize,
+    assembly: A,
+}
+
+#[allow(private_interfaces)]
+impl<A: Assembly> Shape for Assembled<A> {
+    type Output = A::Output;
+    type Handles = Vec<Delayed<A::Part>>;
+    fn collect(&self, outcomes: &mut dyn Iterator<Item = Outcome>) -> Result<A::Output> {
+        let parts = Many(self.parts, PhantomData).collect(outcomes)?;
+        self.assembly.assemble(parts)
+    }
+    fn handles(&self, nodes: &mut dyn Iterator<Item = NodeRef>) -> Vec<Delayed<A::Part>> {
+        nodes.take(self.parts).map(Delayed::of).collect()
+    }
+}
+
+#[allow(private_interfaces)]
+impl<C: Collection> Targets for &C {
+    type Output = <C::Assembly as Assembly>::Output;
+    type Shape = Assembled<C::Assembly>;
+    fn visit(&self, visit: &mut dyn FnMut(&NodeRef)) {
+        self.parts().iter().for_each(|part| visit(&part.node));
+    }
+    fn shape(&self) -> Self::Shape {
+        Assembled { parts: self.parts().len(), assembly: self.assembly() }
+    }
+}
+
 macro_rules! slices {
     ($([$($generics:tt)*] $slice:ty)*) => {$(
         #[allow(private_interfaces)]

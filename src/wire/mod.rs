@@ -4,10 +4,12 @@
 //! matter of one job, in which all ranks run the same executable on the same kind of machine, so it
 //! carries no version.
 
+mod block;
 pub(crate) mod bytes;
 mod codec;
 mod raw;
 
+pub use block::{Block, DType, Element};
 pub(crate) use codec::{WireError, decode, decode_from, encode, encode_to_vec};
 pub(crate) use raw::{heap_bytes, put_elements, take_elements};
 

@@ -1,6 +1,6 @@
 //! Slices of plain old data go as raw bytes: one copy of memory instead of a call per element.
 
-use super::{Value, WireError};
+use super::{Block, Value, WireError};
 use ndarray::{Array, ArrayD, Axis, Dimension, Ix1, Ix2, Ix3, IxDyn, ShapeBuilder};
 use std::any::{Any, TypeId};
 
@@ -13,7 +13,8 @@ const fn may_be_raw<T>() -> bool {
             || size == size_of::<Array<f64, Ix1>>()
             || size == size_of::<Array<f64, Ix2>>()
             || size == size_of::<Array<f64, Ix3>>()
-            || size == size_of::<ArrayD<f64>>())
+            || size == size_of::<ArrayD<f64>>()
+            || size == size_of::<Block>())
 }
 
 /// Writes `value` if it is one of the types with a raw form.
@@ -31,6 +32,10 @@ fn encode_any<T: Value>(value: &T, out: &mut Vec<u8>) -> bool {
         };
     }
     try_elements!(f64, f32, u64, i64, u32, i32, u16, i16, u8, i8);
+    if let Some(block) = value.downcast_ref::<Block>() {
+        block.put(out);
+        return true;
+    }
     false
 }
 
@@ -47,6 +52,10 @@ fn decode_any<T: Value>(bytes: &mut &[u8]) -> Option<Result<T, WireError>> {
         };
     }
     try_elements!(f64, f32, u64, i64, u32, i32, u16, i16, u8, i8);
+    if TypeId::of::<T>() == TypeId::of::<Block>() {
+        let block = Block::take(bytes).map(|block| Box::new(block) as Box<dyn Any>);
+        return Some(block.map(|block| *block.downcast().expect("the type identifiers are equal")));
+    }
     None
 }
 
@@ -65,7 +74,7 @@ fn heap_bytes_of_any<T: Value>(value: &T) -> usize {
         };
     }
     try_elements!(f64, f32, u64, i64, u32, i32, u16, i16, u8, i8);
-    0
+    value.downcast_ref::<Block>().map_or(0, Block::heap_bytes)
 }
 
 fn elements_of<E: Plain>(value: &dyn Any) -> Option<usize> {
