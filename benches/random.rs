@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use serried::random::{Seed, Stream, StreamFamily};
+use serried::random::{ElementStride, Elements, Seed, Stream, StreamFamily};
 
 /// Values of a round: an array that stays in the second cache.
 const VALUES: usize = 1 << 15;
@@ -39,6 +39,32 @@ fn main() {
     });
 
     let seed = Seed::from(1u64);
+    let elements = Elements::new(&seed, &[3]);
+    report("elements: fill_random", || elements.at(7).fill_random(black_box(&mut values)));
+    report("elements: fill_standard_normal", || {
+        elements.at(7).fill_standard_normal(black_box(&mut values));
+    });
+    report("elements: fill_standard_exponential", || {
+        elements.at(7).fill_standard_exponential(black_box(&mut values));
+    });
+    let row = ElementStride::new(20_000);
+    for columns in [128, 1024] {
+        report(&format!("elements: normals, rows of {columns}"), || {
+            let mut cursor = elements.at(7);
+            for values in values.chunks_exact_mut(columns) {
+                cursor.fill_standard_normal(black_box(values));
+                cursor.step(&row);
+            }
+        });
+    }
+    report("elements: fill_with, a uniform value", || {
+        elements.at(7).fill_with(black_box(&mut values), Stream::random);
+    });
+    let mut whole = vec![0i64; VALUES];
+    report("elements: fill_integers(0, 6)", || {
+        elements.at(7).fill_integers(0, 6, black_box(&mut whole));
+    });
+
     let mut index = 0u32;
     report("Stream::new, two words", || {
         each(|| {

@@ -38,15 +38,21 @@ fn below_32(stream: &mut Stream, count: u32) -> u32 {
 
 /// A uniform integer of `0..count`, from 64 bits a try.
 #[inline]
-fn below_64(stream: &mut Stream, count: u64) -> u64 {
+pub(super) fn below_64(stream: &mut Stream, count: u64) -> u64 {
     let mut product = u128::from(stream.next_bits()) * u128::from(count);
     if (product as u64) < count {
-        let surplus = count.wrapping_neg() % count;
+        let surplus = surplus(count);
         while (product as u64) < surplus {
             product = u128::from(stream.next_bits()) * u128::from(count);
         }
     }
     (product >> 64) as u64
+}
+
+/// 2^64 mod count: as many of the products of 64 bits are too many.
+#[inline]
+pub(super) fn surplus(count: u64) -> u64 {
+    count.wrapping_neg() % count
 }
 
 #[cfg(test)]

@@ -32,10 +32,35 @@ const STEPS: [Step; LANES + 1] = {
 };
 
 /// `state -> state * multiplier + increment * increments`.
-#[derive(Clone, Copy)]
-struct Step {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
     multiplier: u128,
     increments: u128,
+}
+
+impl Step {
+    /// What brings a generator `draws` steps ahead, by repeated squaring.
+    pub(super) fn ahead(draws: u64) -> Self {
+        let mut ahead = Self { multiplier: 1, increments: 0 };
+        let mut square = STEPS[1];
+        let mut draws = draws;
+        while draws > 0 {
+            if draws & 1 == 1 {
+                ahead = ahead.then(square);
+            }
+            square = square.then(square);
+            draws >>= 1;
+        }
+        ahead
+    }
+
+    /// This step and then another.
+    fn then(self, next: Self) -> Self {
+        Self {
+            multiplier: self.multiplier.wrapping_mul(next.multiplier),
+            increments: self.increments.wrapping_mul(next.multiplier).wrapping_add(next.increments),
+        }
+    }
 }
 
 /// The multiplier from row to row, in halves.
@@ -75,6 +100,16 @@ impl Lanes {
     pub(super) fn generator(&self) -> Lcg128CmDxsm64 {
         let state = u128::from(self.high[0]) << 64 | u128::from(self.low[0]);
         Lcg128CmDxsm64::from_state(state, self.sequence)
+    }
+
+    /// Brings all lanes ahead.
+    pub(super) fn step(&mut self, step: &Step) {
+        let increment = (self.sequence << 1 | 1).wrapping_mul(step.increments);
+        for (high, low) in self.high.iter_mut().zip(&mut self.low) {
+            let state = u128::from(*high) << 64 | u128::from(*low);
+            let state = state.wrapping_mul(step.multiplier).wrapping_add(increment);
+            (*high, *low) = ((state >> 64) as u64, state as u64);
+        }
     }
 
     /// Fills whole rows with converted draws; a remainder of less than a row is

@@ -24,6 +24,7 @@
 //! | [`SeedSequence`] | the hash of seed and key |
 //! | [`StreamFamily`] | the streams that share a seed and the front of their keys |
 //! | [`Stream`] | the generator itself, with NumPy's distributions |
+//! | [`Elements`] | the numbers of an array, each the same in whichever part it is made |
 //!
 //! A map over a million indices prepares its family once, and an index then
 //! costs one more word of the hash:
@@ -62,8 +63,10 @@
 //! after another and leave the stream where these would leave it.
 
 mod block;
+mod cursor;
 mod dispatch;
 mod draws;
+mod elements;
 mod family;
 mod fill;
 mod integers;
@@ -76,6 +79,8 @@ mod source;
 mod stream;
 mod ziggurat;
 
+pub use cursor::{ElementCursor, ElementStride};
+pub use elements::Elements;
 pub use family::StreamFamily;
 pub use key::{Key, KeyError, RESERVED};
 pub use registry::KeyRegistry;

@@ -26,7 +26,7 @@ static LAYER: [Layer; LAYERS] = {
 /// The point that a draw stands for: 3 bits are unused, 8 pick the layer and 53
 /// the place.
 #[inline(always)]
-fn point(bits: u64) -> Point {
+pub(in crate::random) fn point(bits: u64) -> Point {
     let layer = &LAYER[layer_of(bits)];
     let place = bits >> (u64::BITS - POINT_BITS);
     Point { value: place as i64 as f64 * layer.unit, certain: place < layer.threshold }
@@ -53,7 +53,7 @@ pub(in crate::random) fn fill(reader: &mut BlockReader, values: &mut [f64]) {
 /// A value where the draw `bits` has failed the quick test.
 #[cold]
 #[inline(never)]
-fn draw_uncertain(source: &mut impl Source, mut bits: u64) -> f64 {
+pub(in crate::random) fn draw_uncertain(source: &mut impl Source, mut bits: u64) -> f64 {
     loop {
         let Point { value, certain } = point(bits);
         if certain {

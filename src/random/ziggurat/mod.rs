@@ -20,8 +20,13 @@ mod normal;
 mod normal_tables;
 mod wedge;
 
-pub(super) use exponential::{draw as exponential, fill as fill_exponential};
-pub(super) use normal::{draw as normal, fill as fill_normal};
+pub(super) use exponential::{
+    draw as exponential, draw_uncertain as uncertain_exponential, fill as fill_exponential,
+    point as exponential_point,
+};
+pub(super) use normal::{
+    draw as normal, draw_uncertain as uncertain_normal, fill as fill_normal, point as normal_point,
+};
 
 use super::block::BlockReader;
 
@@ -40,9 +45,17 @@ struct Layer {
 
 /// A point of a layer: the value that it stands for, and whether it lies under
 /// the density for certain.
-struct Point {
+pub(super) struct Point {
     value: f64,
     certain: bool,
+}
+
+impl Point {
+    /// The value, and whether it is certain.
+    #[inline(always)]
+    pub(super) fn parts(self) -> (f64, bool) {
+        (self.value, self.certain)
+    }
 }
 
 /// Fills `values` from blocks of raw draws.

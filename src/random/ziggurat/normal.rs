@@ -45,7 +45,7 @@ const fn rounded(value: f64) -> u64 {
 /// The point that a draw stands for: 8 bits pick the layer, one the sign and 52
 /// the place.
 #[inline(always)]
-fn point(bits: u64) -> Point {
+pub(in crate::random) fn point(bits: u64) -> Point {
     let layer = &LAYER[bits as usize % LAYER.len()];
     let place = place_of(bits);
     Point { value: place as i64 as f64 * layer.unit, certain: place < layer.threshold }
@@ -77,7 +77,7 @@ pub(in crate::random) fn fill(reader: &mut BlockReader, values: &mut [f64]) {
 /// A value where the draw `bits` has failed the quick test.
 #[cold]
 #[inline(never)]
-fn draw_uncertain(source: &mut impl Source, mut bits: u64) -> f64 {
+pub(in crate::random) fn draw_uncertain(source: &mut impl Source, mut bits: u64) -> f64 {
     loop {
         let Point { value, certain } = point(bits);
         if certain {
