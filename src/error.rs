@@ -1,5 +1,6 @@
 //! What can go wrong, as values.
 
+use crate::array::ArrayError;
 use crate::config::SettingsError;
 use crate::random::KeyError;
 use crate::task::{FunctionError, TaskError};
@@ -30,6 +31,9 @@ pub enum Error {
     /// A value cannot be written to bytes or read back.
     #[error("{0}")]
     Value(String),
+    /// An operation on arrays cannot be done.
+    #[error(transparent)]
+    Array(#[from] Arc<ArrayError>),
     /// There is no room for data that ranks are to share.
     #[error("{0}")]
     Memory(String),

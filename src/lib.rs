@@ -25,6 +25,7 @@
 //! - [`Client::scatter`], [`Client::broadcast`], [`Client::share`], [`Client::local`]: data that tasks read.
 //! - [`random`]: streams that belong to the piece of work, never to the worker.
 
+pub mod array;
 mod client;
 mod config;
 mod error;
@@ -44,13 +45,13 @@ mod worker;
 pub use bytemuck;
 pub use client::{
     Argument, Arguments, AsCompleted, Assembled, Assembly, Bind, Builder, Client, Collection, Delayed,
-    Function, Functions, Future, Itself, List, Local, Map, Parameter, Parameters, Prepared, Several, Shape,
-    SharedSlice, Source, StreamHandle, Targets, run,
+    ElementsHandle, ElementsList, Function, Functions, Future, Itself, List, Local, Map, Parameter,
+    Parameters, Prepared, Several, Shape, SharedSlice, Source, StreamHandle, Targets, run,
 };
 pub use config::{Heuristic, RankZero, Scheduler, SettingsError};
 pub use error::{Error, Result};
 pub use task::{Arg, Args, Cause, Shared, TaskError, Whereabouts, whereabouts};
-pub use wire::{Block, DType, Element, Value};
+pub use wire::{Block, BlockElement, DType, Value};
 
 /// What programs need: `use serried::prelude::*;`.
 pub mod prelude {

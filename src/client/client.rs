@@ -2,11 +2,12 @@
 
 use super::{
     arena::{Arena, Label, Node},
-    delayed::{Call, Delayed, StreamHandle},
+    delayed::{Call, Delayed},
     future::Future,
     mailbox::{Mailbox, Ticket},
     plan::{self, Want},
     rank::RankEvent,
+    stream::StreamHandle,
     targets::{Shape, Targets, take},
 };
 use crate::error::{Error, Result};
@@ -130,6 +131,12 @@ impl Client {
     #[must_use]
     pub fn scheduler(&self) -> crate::config::Scheduler {
         self.core.world.scheduler
+    }
+
+    /// Whether `other` is a handle on the same run.
+    #[must_use]
+    pub fn is_same_run(&self, other: &Client) -> bool {
+        self.core.id == other.core.id
     }
 
     /// The seed of the run.

@@ -3,7 +3,6 @@
 use super::{client::Core, future::Future, handles::NodeRef};
 use crate::error::Result;
 use crate::graph::CallResult;
-use crate::random::Stream;
 use crate::task::{
     Arg, Args, Build, Failure, Inputs, InputsRef, NodeId, Record, Sealed, TaskFailure, erase,
     pipeline::Finish,
@@ -128,32 +127,6 @@ impl<T: Value> Arg for &&Delayed<T> {
     }
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Arc<T>, TaskFailure> {
         <&Delayed<T>>::unpack(inputs)
-    }
-}
-
-/// A stream for one task: give it as an argument where the function takes a
-/// [`Stream`](crate::random::Stream). See [`Client::stream`](super::Client::stream).
-#[derive(Debug)]
-pub struct StreamHandle {
-    pub(super) key: Result<Vec<u32>>,
-}
-
-impl Sealed for StreamHandle {}
-
-impl Arg for StreamHandle {
-    type Value = Stream;
-    fn pack(&self, record: &mut Record) {
-        match &self.key {
-            Ok(key) => {
-                record.has_stream = true;
-                record.constant(key);
-            }
-            Err(error) => record.fail(error.clone()),
-        }
-    }
-    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Stream, TaskFailure> {
-        let key: Vec<u32> = inputs.0.constant()?;
-        Ok(inputs.0.stream(&key))
     }
 }
 

@@ -21,6 +21,7 @@ mod shared;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod simulation;
 mod source;
+mod stream;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,7 @@ mod walk;
 
 pub use client::Client;
 pub use data::Local;
-pub use delayed::{Delayed, StreamHandle};
+pub use delayed::Delayed;
 pub use function::{Bind, Function, Functions, Itself};
 pub use future::{AsCompleted, Future};
 pub use handles::List;
@@ -37,4 +38,5 @@ pub use prepared::{Argument, Arguments, Parameter, Parameters, Prepared, Several
 pub use run::{Builder, run};
 pub use shared::SharedSlice;
 pub use source::Source;
+pub use stream::{ElementsHandle, ElementsList, StreamHandle};
 pub use targets::{Assembled, Assembly, Collection, Shape, Targets};

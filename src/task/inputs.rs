@@ -1,7 +1,7 @@
 //! What an entry reads: the constants of its record, the values it depends on, and its rank.
 
 use super::{Collections, Failure, Locals, Memories, Nodes, Stored};
-use crate::random::{RESERVED, Seed, Stream, StreamFamily};
+use crate::random::{Elements, RESERVED, Seed, Stream, StreamFamily};
 use crate::wire::{self, Value};
 use std::sync::Arc;
 
@@ -61,6 +61,14 @@ impl<'a> Inputs<'a> {
         match self.run {
             0 => Stream::new(&self.context.seed, key),
             run => StreamFamily::new(&self.context.seed, &[RESERVED, RESERVED, run]).stream(key),
+        }
+    }
+
+    /// The random numbers of an array with this key. Runs of a kept graph differ as those of streams do.
+    pub(crate) fn elements(&self, key: &[u32]) -> Elements {
+        match self.run {
+            0 => Elements::new(&self.context.seed, key),
+            run => Elements::new(&self.context.seed, &[&[RESERVED, RESERVED, run], key].concat()),
         }
     }
 

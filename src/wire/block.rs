@@ -56,7 +56,7 @@ mod sealed {
 }
 
 /// What the elements of an array can be: `f64`, `f32`, `i64`, `i32`, `u8`, `bool` and `Complex64`.
-pub trait Element:
+pub trait BlockElement:
     sealed::Sealed
     + Copy
     + PartialEq
@@ -112,7 +112,7 @@ macro_rules! each_type {
 macro_rules! elements {
     ($($element:ty, $variant:ident;)*) => {$(
         impl sealed::Sealed for $element {}
-        impl Element for $element {
+        impl BlockElement for $element {
             const DTYPE: DType = DType::$variant;
             fn wrap(array: ArrayD<$element>) -> Block {
                 Block::$variant(array)
@@ -137,7 +137,7 @@ elements! {
     Complex64, Complex64;
 }
 
-impl<T: Element> From<ArrayD<T>> for Block {
+impl<T: BlockElement> From<ArrayD<T>> for Block {
     /// The array in C order; it is copied only if it has another.
     fn from(array: ArrayD<T>) -> Self {
         match array.is_standard_layout() {
@@ -153,7 +153,7 @@ impl Block {
     /// # Panics
     /// If the vector has not as many elements as the shape.
     #[must_use]
-    pub fn from_vec<T: Element>(shape: &[usize], elements: Vec<T>) -> Self {
+    pub fn from_vec<T: BlockElement>(shape: &[usize], elements: Vec<T>) -> Self {
         let array = ArrayD::from_shape_vec(IxDyn(shape), elements);
         T::wrap(array.expect("as many elements as the shape asks for"))
     }
@@ -195,7 +195,7 @@ impl Block {
     /// # Panics
     /// If they are not of type `T`.
     #[must_use]
-    pub fn view<T: Element>(&self) -> ArrayViewD<'_, T> {
+    pub fn view<T: BlockElement>(&self) -> ArrayViewD<'_, T> {
         self.array().view()
     }
 
@@ -204,7 +204,7 @@ impl Block {
     /// # Panics
     /// If they are not of type `T`.
     #[must_use]
-    pub fn as_slice<T: Element>(&self) -> &[T] {
+    pub fn as_slice<T: BlockElement>(&self) -> &[T] {
         self.array().as_slice().expect("a block is in C order")
     }
 
@@ -213,12 +213,12 @@ impl Block {
     /// # Panics
     /// If the elements are not of type `T`.
     #[must_use]
-    pub fn into_array<T: Element>(self) -> ArrayD<T> {
+    pub fn into_array<T: BlockElement>(self) -> ArrayD<T> {
         let found = self.dtype();
         T::take(self).unwrap_or_else(|| panic!("a block of {found} was read as {}", T::DTYPE))
     }
 
-    fn array<T: Element>(&self) -> &ArrayD<T> {
+    fn array<T: BlockElement>(&self) -> &ArrayD<T> {
         T::of(self).unwrap_or_else(|| panic!("a block of {} was read as {}", self.dtype(), T::DTYPE))
     }
 
@@ -227,7 +227,7 @@ impl Block {
         self.len() * self.dtype().size()
     }
 
-    /// Element type, shape and the bytes of the elements.
+    /// BlockElement type, shape and the bytes of the elements.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.push(self.dtype() as u8);
         let shape: Vec<u64> = self.shape().iter().map(|&length| length as u64).collect();
@@ -262,7 +262,7 @@ impl Block {
         }
     }
 
-    fn assemble<T: Element>(shape: &[usize], elements: Vec<T>) -> Result<Block, WireError> {
+    fn assemble<T: BlockElement>(shape: &[usize], elements: Vec<T>) -> Result<Block, WireError> {
         ArrayD::from_shape_vec(IxDyn(shape), elements).map(T::wrap).map_err(WireError::new::<Block>)
     }
 }

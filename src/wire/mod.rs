@@ -9,7 +9,7 @@ pub(crate) mod bytes;
 mod codec;
 mod raw;
 
-pub use block::{Block, DType, Element};
+pub use block::{Block, BlockElement, DType};
 pub(crate) use codec::{WireError, decode, decode_from, encode, encode_to_vec};
 pub(crate) use raw::{heap_bytes, put_elements, take_elements};
 

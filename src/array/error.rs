@@ -1,0 +1,79 @@
+//! What can be wrong with an operation on arrays.
+
+use std::panic::Location;
+
+/// An operation on arrays that cannot be done: which one, where in the program, and why.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{operation} ({place}): {problem}")]
+pub struct ArrayError {
+    /// The operation.
+    pub operation: String,
+    /// Where the program asked for it: file, line and column.
+    pub place: String,
+    /// Why it cannot be done.
+    #[source]
+    pub problem: ArrayProblem,
+}
+
+/// Why an operation on arrays cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArrayProblem {
+    /// The shapes of the operands differ, and not only by axes of length 1.
+    #[error(
+        "the shapes {left:?} and {right:?} do not go together: counted from the last axis, lengths must be \
+         equal or one of them 1"
+    )]
+    Broadcast {
+        /// The shape of one operand.
+        left: Vec<usize>,
+        /// The shape of the other.
+        right: Vec<usize>,
+    },
+    /// An axis that the array does not have.
+    #[error("there is no axis {axis} in an array of shape {shape:?}; axes are counted from 0")]
+    NoSuchAxis {
+        /// The axis.
+        axis: usize,
+        /// The shape of the array.
+        shape: Vec<usize>,
+    },
+    /// An axis was named twice.
+    #[error("axis {axis} is named twice")]
+    AxisTwice {
+        /// The axis.
+        axis: usize,
+    },
+    /// Chunks that do not make up the shape.
+    #[error("chunks {chunks} cannot divide an array of shape {shape:?}: {reason}")]
+    Chunks {
+        /// The chunks that were asked for.
+        chunks: String,
+        /// The shape of the array.
+        shape: Vec<usize>,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// Operands whose shapes must agree in another way.
+    #[error("shapes {left:?} and {right:?}: {rule}")]
+    Shapes {
+        /// The shape of one operand.
+        left: Vec<usize>,
+        /// The shape of the other.
+        right: Vec<usize>,
+        /// The rule that they break.
+        rule: String,
+    },
+    /// An argument that the operation cannot take.
+    #[error("{0}")]
+    Argument(String),
+    /// Arrays of two runs.
+    #[error("the arrays belong to different runs")]
+    Runs,
+}
+
+impl ArrayError {
+    pub(super) fn new(operation: impl Into<String>, place: &Location<'_>, problem: ArrayProblem) -> Self {
+        ArrayError { operation: operation.into(), place: place.to_string(), problem }
+    }
+}

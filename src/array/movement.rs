@@ -1,0 +1,258 @@
+//! Elements in other places and in other chunks: slices, joins, other chunks, other shapes.
+//!
+//! All of these come down to one thing: along each axis, a list of [`Run`]s says which elements of which input
+//! follow each other, and [`arrange`] makes chunks of them.
+
+use super::expression::Number;
+use super::layout::{Layout, positions, starts};
+use super::node::{Kind, Node, Reader, view};
+use crate::{Block, Client, DType, Delayed, List};
+use ndarray::{Array, ArrayD, IxDyn, SliceInfoElem};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Elements of one input along an axis: from `start` on, every `step`th. Without an input, `count` elements
+/// that are to be filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) input: Option<usize>,
+    pub(super) start: usize,
+    pub(super) step: isize,
+    pub(super) count: usize,
+}
+
+/// A part of a run: within one chunk of the input and one chunk of the result.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    input: Option<usize>,
+    /// The position of the chunk along the axis.
+    chunk: usize,
+    start: usize,
+    step: isize,
+    count: usize,
+    /// Where it goes in the chunk of the result.
+    target: usize,
+}
+
+/// The part of a block that goes to a part of a chunk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Transfer {
+    block: u32,
+    /// Start, step and number of elements along each axis of the block.
+    from: Vec<(usize, isize, usize)>,
+    /// Where they begin along each axis of the chunk.
+    to: Vec<usize>,
+}
+
+/// The array in the chunks of `layout`, which has the same shape.
+pub(super) fn fit(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
+    if node.layout == *layout {
+        return Arc::clone(node);
+    }
+    match &node.kind {
+        _ if node.is_kept() => rechunk(node, layout),
+        Kind::Generate(source) => {
+            let kind = Kind::Generate(source.clone());
+            Node::new(&node.client, node.dtype, layout.clone(), node.name, kind)
+        }
+        Kind::Elementwise(operation, inputs) => {
+            let inputs = inputs.iter().map(|input| Reader::new(&fit(input, layout))).collect();
+            let kind = Kind::Elementwise(operation.clone(), inputs);
+            Node::new(&node.client, node.dtype, layout.clone(), node.name, kind)
+        }
+        Kind::View(input, axes) => {
+            let chunks = (0..input.layout.axes()).map(|own| {
+                let at = axes.iter().position(|&axis| axis == Some(own));
+                at.map_or_else(|| input.layout.chunks[own].clone(), |at| layout.chunks[at].clone())
+            });
+            let input = fit(input, &Layout::of_chunks(chunks.collect()));
+            let kind = Kind::View(Reader::new(&input), axes.clone());
+            Node::new(&node.client, node.dtype, layout.clone(), node.name, kind)
+        }
+        Kind::Tasks(_) | Kind::Broken(_) => rechunk(node, layout),
+    }
+}
+
+fn rechunk(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
+    let whole = |&count: &usize| vec![Run { input: Some(0), start: 0, step: 1, count }];
+    let runs = layout.shape.iter().map(whole).collect();
+    arrange(&node.client, "rechunk", std::slice::from_ref(node), runs, layout.clone(), None)
+}
+
+/// The array whose elements along each axis are those of `runs`, in the chunks of `layout`. All inputs have
+/// the same lengths along all axes but one, the only one whose runs may name another input than the first.
+pub(super) fn arrange(
+    client: &Client,
+    name: &'static str,
+    inputs: &[Arc<Node>],
+    runs: Vec<Vec<Run>>,
+    layout: Layout,
+    fill: Option<Number>,
+) -> Arc<Node> {
+    let readers: Vec<Reader> = inputs.iter().map(Reader::new).collect();
+    let dtype = inputs[0].dtype;
+    let made = layout.clone();
+    Node::tasks_of(client, dtype, layout, name, move || tasks(name, &readers, &runs, &made, fill))
+}
+
+fn tasks(
+    name: &'static str,
+    inputs: &[Reader],
+    runs: &[Vec<Run>],
+    layout: &Layout,
+    fill: Option<Number>,
+) -> Vec<Delayed<Block>> {
+    let pieces: Vec<Vec<Vec<Piece>>> = runs
+        .iter()
+        .enumerate()
+        .map(|(axis, runs)| pieces(runs, &layout.chunks[axis], |input| &inputs[input].layout.chunks[axis]))
+        .collect();
+    let client = &inputs[0].client;
+    let several_ranks = client.ranks() > 1;
+    let dtype = inputs[0].dtype;
+    layout
+        .chunks()
+        .map(|chunk| {
+            let along: Vec<&Vec<Piece>> =
+                chunk.position.iter().zip(&pieces).map(|(&at, pieces)| &pieces[at]).collect();
+            let counts: Vec<usize> = along.iter().map(|pieces| pieces.len()).collect();
+            let mut blocks = Vec::new();
+            let mut transfers = Vec::new();
+            for choice in positions(&counts) {
+                let pieces: Vec<Piece> = choice.iter().zip(&along).map(|(&at, pieces)| pieces[at]).collect();
+                if pieces.iter().any(|piece| piece.input.is_none()) {
+                    continue;
+                }
+                let input = &inputs[pieces.iter().filter_map(|piece| piece.input).max().unwrap_or(0)];
+                let position: Vec<usize> = pieces.iter().map(|piece| piece.chunk).collect();
+                let block = &input.tasks()[input.layout.number(&position)];
+                let mut from: Vec<_> =
+                    pieces.iter().map(|piece| (piece.start, piece.step, piece.count)).collect();
+                // What is left out of a block need not travel.
+                let used: usize = pieces.iter().map(|piece| piece.count).product();
+                let size: usize =
+                    position.iter().zip(&input.layout.chunks).map(|(&at, chunks)| chunks[at]).product();
+                let block = if several_ranks && 2 * used <= size {
+                    let part = client.delayed(part, (block, from.clone())).label(name);
+                    from = pieces.iter().map(|piece| (0, 1, piece.count)).collect();
+                    part
+                } else {
+                    block.clone()
+                };
+                let to = pieces.iter().map(|piece| piece.target).collect();
+                transfers.push(Transfer { block: blocks.len() as u32, from, to });
+                blocks.push(block);
+            }
+            if let ([transfer], [block]) = (&transfers[..], &blocks[..]) {
+                if takes_all_of(transfer, &chunk.shape) && several_ranks && counts.iter().all(|&n| n == 1) {
+                    return client.delayed(part, (block, transfer.from.clone())).label(name);
+                }
+            }
+            let blocks: List<Block> = blocks.into_iter().collect();
+            client.delayed(gather, (dtype, chunk.shape, transfers, fill, &blocks)).label(name)
+        })
+        .collect()
+}
+
+/// Whether a transfer makes a whole chunk.
+fn takes_all_of(transfer: &Transfer, shape: &[usize]) -> bool {
+    transfer.from.iter().zip(shape).all(|(&(_, _, count), &length)| count == length)
+}
+
+/// Cuts runs at the ends of chunks, of the inputs and of the result.
+fn pieces<'a>(
+    runs: &[Run],
+    result: &[usize],
+    chunks_of: impl Fn(usize) -> &'a Vec<usize>,
+) -> Vec<Vec<Piece>> {
+    let mut chunks = vec![Vec::new(); result.len()];
+    let (mut chunk, mut target) = (0, 0);
+    for run in runs {
+        let input_starts = run.input.map(|input| starts(chunks_of(input)));
+        let mut done = 0;
+        while done < run.count {
+            while target == result[chunk] {
+                (chunk, target) = (chunk + 1, 0);
+            }
+            let room = (run.count - done).min(result[chunk] - target);
+            let piece = match (&input_starts, run.input) {
+                (Some(starts), Some(input)) => {
+                    let at = run.start.wrapping_add_signed(run.step * done as isize);
+                    let source = starts.partition_point(|&start| start <= at) - 1;
+                    // An empty chunk has the start of the next one; that is the last of equal starts.
+                    let (low, high) = (starts[source], starts[source] + chunks_of(input)[source]);
+                    let inside = match run.step {
+                        step if step > 0 => (high - at).div_ceil(step as usize),
+                        step => (at - low) / step.unsigned_abs() + 1,
+                    };
+                    let count = room.min(inside);
+                    Piece { input: run.input, chunk: source, start: at - low, step: run.step, count, target }
+                }
+                _ => Piece { input: None, chunk: 0, start: 0, step: 1, count: room, target },
+            };
+            chunks[chunk].push(piece);
+            done += piece.count;
+            target += piece.count;
+        }
+    }
+    chunks
+}
+
+/// A part of a block.
+fn part((block, from): (Arc<Block>, Vec<(usize, isize, usize)>)) -> Block {
+    super::expression::with_type!(block.dtype(), T => {
+        Block::from(slice(&block.view::<T>(), &from).to_owned())
+    })
+}
+
+/// A chunk of parts of blocks.
+fn gather(
+    (dtype, shape, transfers, fill, blocks): (
+        DType,
+        Vec<usize>,
+        Vec<Transfer>,
+        Option<Number>,
+        Vec<Arc<Block>>,
+    ),
+) -> Block {
+    super::expression::with_type!(dtype, T => {
+        let fill = fill.map_or_else(T::default, <T as super::expression::Lane>::of_number);
+        let mut chunk: ArrayD<T> = Array::from_elem(IxDyn(&shape), fill);
+        for transfer in &transfers {
+            let block = blocks[transfer.block as usize].view::<T>();
+            let source = slice(&block, &transfer.from);
+            let mut target = chunk.slice_each_axis_mut(|axis| {
+                let (start, count) = (transfer.to[axis.axis.index()], transfer.from[axis.axis.index()].2);
+                ndarray::Slice::from(start..start + count)
+            });
+            target.assign(&source);
+        }
+        Block::from(chunk)
+    })
+}
+
+/// Start, step and number of elements along each axis.
+fn slice<'a, T>(
+    block: &'a ndarray::ArrayViewD<'_, T>,
+    from: &[(usize, isize, usize)],
+) -> ndarray::ArrayViewD<'a, T> {
+    let elements: Vec<SliceInfoElem> = from
+        .iter()
+        .map(|&(start, step, count)| {
+            let (start, span) = (start as isize, (count as isize - 1).max(0) * step.abs());
+            match step {
+                _ if count == 0 => SliceInfoElem::Slice { start: 0, end: Some(0), step: 1 },
+                // ndarray takes the range first and goes through it backwards.
+                step if step < 0 => SliceInfoElem::Slice { start: start - span, end: Some(start + 1), step },
+                step => SliceInfoElem::Slice { start, end: Some(start + span + 1), step },
+            }
+        })
+        .collect();
+    block.slice(elements.as_slice())
+}
+
+/// The axes of `node` in another order.
+pub(super) fn permute(node: &Arc<Node>, order: &[usize]) -> Arc<Node> {
+    let shape: Vec<usize> = order.iter().map(|&axis| node.layout.shape[axis]).collect();
+    view(node, order.iter().map(|&axis| Some(axis)).collect(), &shape)
+}

@@ -1,0 +1,122 @@
+//! What operations ask of the type of elements.
+
+use super::array::Array;
+use super::expression::Operand;
+use super::reduce::{Axes, Parameters, Product, Sum};
+use num_complex::Complex64;
+use std::panic::Location;
+
+/// What the elements of an array can be: `f64`, `f32`, `i64`, `i32`, `u8`, `bool` and `Complex64`.
+#[allow(private_bounds)]
+pub trait Element: crate::BlockElement + Operand {}
+
+impl<T: crate::BlockElement + Operand> Element for T {}
+
+/// Element types with arithmetic: all but `bool`.
+pub trait Numeric: Element {
+    #[doc(hidden)]
+    const ZERO: Self;
+    #[doc(hidden)]
+    const ONE: Self;
+    /// The type of a sum: `i64` for integers, else the type itself.
+    type Sum: Numeric;
+    #[doc(hidden)]
+    fn sum(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<Self::Sum>;
+    #[doc(hidden)]
+    fn product(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<Self::Sum>;
+}
+
+/// Real numbers: `f64`, `f32`, `i64`, `i32`, `u8`.
+pub trait Number: Numeric + PartialOrd {
+    #[doc(hidden)]
+    fn to_f64(self) -> f64;
+    #[doc(hidden)]
+    fn is_nan(self) -> bool;
+    /// How many steps there are from `start` up to, but not including, `stop`.
+    #[doc(hidden)]
+    fn steps(start: Self, stop: Self, step: Self) -> Option<usize>;
+}
+
+/// `f64` and `f32`.
+pub trait Float: Number {
+    #[doc(hidden)]
+    fn of_f64(value: f64) -> Self;
+}
+
+/// `i64`, `i32`, `u8` and `bool`: what has bits.
+pub trait Bits: Element {}
+
+macro_rules! numbers {
+    ($($number:ty, $zero:expr, $one:expr, $sum:ty;)*) => {$(
+        impl Numeric for $number {
+            const ZERO: Self = $zero;
+            const ONE: Self = $one;
+            type Sum = $sum;
+            fn sum(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<$sum> {
+                array.reduce::<Sum>(axes, "sum", Parameters::default(), place)
+            }
+            fn product(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<$sum> {
+                array.reduce::<Product>(axes, "product", Parameters::default(), place)
+            }
+        }
+    )*};
+}
+
+numbers! {
+    f64, 0.0, 1.0, f64;
+    f32, 0.0, 1.0, f32;
+    i64, 0, 1, i64;
+    i32, 0, 1, i64;
+    u8, 0, 1, i64;
+    Complex64, Complex64::new(0.0, 0.0), Complex64::new(1.0, 0.0), Complex64;
+}
+
+macro_rules! floats {
+    ($($float:ty)*) => {$(
+        impl Number for $float {
+            fn to_f64(self) -> f64 {
+                self.into()
+            }
+            fn is_nan(self) -> bool {
+                <$float>::is_nan(self)
+            }
+            fn steps(start: Self, stop: Self, step: Self) -> Option<usize> {
+                let steps = ((stop - start) / step).ceil();
+                (step != 0.0 && steps.is_finite()).then_some(steps.max(0.0) as usize)
+            }
+        }
+        impl Float for $float {
+            fn of_f64(value: f64) -> Self {
+                value as $float
+            }
+        }
+    )*};
+}
+
+floats!(f64 f32);
+
+macro_rules! integers {
+    ($($integer:ty)*) => {$(
+        impl Number for $integer {
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            fn is_nan(self) -> bool {
+                false
+            }
+            fn steps(start: Self, stop: Self, step: Self) -> Option<usize> {
+                let (start, stop, step) = (start as i128, stop as i128, step as i128);
+                if step == 0 {
+                    return None;
+                }
+                let distance = if step > 0 { stop - start } else { start - stop };
+                usize::try_from((distance.max(0) + step.abs() - 1) / step.abs()).ok()
+            }
+        }
+        impl Bits for $integer {}
+    )*};
+}
+
+integers!(i64 i32 u8);
+
+impl Bits for bool {}
