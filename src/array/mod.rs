@@ -22,8 +22,10 @@
 
 #[allow(clippy::module_inception)]
 mod array;
+mod blocks;
 mod compile;
 mod create;
+mod cumulate;
 mod elementwise;
 mod error;
 mod expression;
@@ -38,6 +40,7 @@ mod shape;
 mod traits;
 
 pub use array::{Array, Chunked, Scalar, Single};
+pub use blocks::{BlockPlace, Boundary};
 pub use error::{ArrayError, ArrayProblem};
 pub use layout::Chunks;
 pub use operators::Operand;

@@ -20,6 +20,9 @@ pub trait Numeric: Element {
     const ONE: Self;
     /// The type of a sum: `i64` for integers, else the type itself.
     type Sum: Numeric;
+    /// The sum of two; integers wrap around.
+    #[doc(hidden)]
+    fn plus(self, other: Self) -> Self;
     #[doc(hidden)]
     fn sum(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<Self::Sum>;
     #[doc(hidden)]
@@ -47,11 +50,14 @@ pub trait Float: Number {
 pub trait Bits: Element {}
 
 macro_rules! numbers {
-    ($($number:ty, $zero:expr, $one:expr, $sum:ty;)*) => {$(
+    ($($number:ty, $zero:expr, $one:expr, $sum:ty, $plus:expr;)*) => {$(
         impl Numeric for $number {
             const ZERO: Self = $zero;
             const ONE: Self = $one;
             type Sum = $sum;
+            fn plus(self, other: Self) -> Self {
+                $plus(self, other)
+            }
             fn sum(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<$sum> {
                 array.reduce::<Sum>(axes, "sum", Parameters::default(), place)
             }
@@ -63,12 +69,12 @@ macro_rules! numbers {
 }
 
 numbers! {
-    f64, 0.0, 1.0, f64;
-    f32, 0.0, 1.0, f32;
-    i64, 0, 1, i64;
-    i32, 0, 1, i64;
-    u8, 0, 1, i64;
-    Complex64, Complex64::new(0.0, 0.0), Complex64::new(1.0, 0.0), Complex64;
+    f64, 0.0, 1.0, f64, std::ops::Add::add;
+    f32, 0.0, 1.0, f32, std::ops::Add::add;
+    i64, 0, 1, i64, i64::wrapping_add;
+    i32, 0, 1, i64, i32::wrapping_add;
+    u8, 0, 1, i64, u8::wrapping_add;
+    Complex64, Complex64::new(0.0, 0.0), Complex64::new(1.0, 0.0), Complex64, std::ops::Add::add;
 }
 
 macro_rules! floats {
