@@ -36,6 +36,7 @@ pub mod internals;
 mod notice;
 pub mod random;
 mod scheduler;
+pub mod sum;
 mod task;
 mod transport;
 mod wire;
