@@ -27,6 +27,9 @@ struct Arguments {
     /// What is computed along the axis
     #[arg(long, value_enum, default_value_t = Operation::Mean)]
     op: Operation,
+    /// Means of sums that are exact, and so the same to the last bit for every chunk shape
+    #[arg(long)]
+    exact: bool,
     /// The axis that goes away
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..2))]
     axis: u8,
@@ -39,13 +42,14 @@ enum Operation {
 }
 
 fn main() -> std::process::ExitCode {
-    let Arguments { flags, rows, cols, chunk, op, axis } = Arguments::parse();
+    let Arguments { flags, rows, cols, chunk, op, exact, axis } = Arguments::parse();
     flags.run("array_mean", |client| {
         let chunks = chunk.map_or(Chunks::Auto, Chunks::Shape);
         let x = Array::normal(client, 0.0, 1.0, [rows, cols], chunks);
         flags.say(&x);
         let axis = usize::from(axis);
         let result = match op {
+            Operation::Mean if exact => x.exact_mean_axis(axis),
             Operation::Mean => x.mean_axis(axis),
             Operation::Std => x.std_axis(axis),
         };

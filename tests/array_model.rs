@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, Axis, Dimension, IxDyn, Slice, Zip};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use serried::array::{Array, Axes, Chunks, Span, every};
+use serried::array::{Array, Axes, BlockPlace, Boundary, Chunks, Span, every};
 use serried::prelude::*;
 use serried::span;
 
@@ -193,6 +193,72 @@ fn slices_joins_and_borders_are_those_of_ndarray() {
         let mut expected = ArrayD::from_elem(IxDyn(&[shape[0] + 1, shape[1] + 5]), 7.0);
         expected.slice_mut(ndarray::s![1.., 2..shape[1] + 2]).assign(&data);
         assert_eq!(padded, expected);
+    });
+}
+
+#[test]
+fn running_sums_and_borders_are_those_of_the_whole() {
+    let strategy = (layouts(2..3, 14), 0..2usize, any::<bool>(), 0..5u8, 0..4usize);
+    property(150, strategy, |client, ((shape, chunk), axis, fused, boundary, depth)| {
+        let data = dense(&shape, 6);
+        let x = chunked(client, &data, &chunk, fused);
+        let mut sums = data.clone();
+        sums.accumulate_axis_inplace(Axis(axis), |&before, sum| *sum += before);
+        assert_eq!(x.cumsum_axis(axis).compute().expect("runs"), sums);
+
+        // The sum over a window of the neighbours along the first axis.
+        let depth = depth.min(shape[0]);
+        let (boundary, beyond): (_, fn(isize, isize) -> Option<isize>) = match boundary {
+            0 => (Boundary::Open, |_, _| None),
+            1 => (Boundary::Constant(0.0), |_, _| None),
+            2 => (Boundary::Nearest, |at, n| Some(at.clamp(0, n - 1))),
+            3 => (Boundary::Reflect, |at, n| Some(if at < 0 { -1 - at } else { 2 * n - 1 - at })),
+            _ => (Boundary::Periodic, |at, n| Some(at.rem_euclid(n))),
+        };
+        let window = |chunk: ndarray::ArrayViewD<'_, f64>, place: &BlockPlace| {
+            // How wide the border is can be seen from the chunk.
+            let border = (chunk.shape()[0] - place.shape[0]).div_ceil(2);
+            ArrayD::from_shape_fn(chunk.raw_dim(), |index| {
+                let at = index[0];
+                let rows = at.saturating_sub(border)..(at + border + 1).min(chunk.shape()[0]);
+                rows.map(|row| chunk[[row, index[1]]]).sum::<f64>()
+            })
+        };
+        let found = x.map_overlap([depth, 0], boundary, window).compute().expect("runs");
+        if boundary == Boundary::Open {
+            assert_eq!(found.shape(), data.shape());
+            return;
+        }
+        let n = shape[0] as isize;
+        let expected = ArrayD::from_shape_fn(IxDyn(&shape), |index| {
+            let (row, reach) = (index[0] as isize, depth as isize);
+            let places = (row - reach..=row + reach)
+                .filter_map(|at| if (0..n).contains(&at) { Some(at) } else { beyond(at, n) });
+            places.map(|at| data[[at as usize, index[1]]]).sum::<f64>()
+        });
+        assert_eq!(found, expected);
+        let largest =
+            x.fold_blocks(|chunk| chunk.iter().copied().fold(f64::NEG_INFINITY, f64::max), f64::max);
+        assert_eq!(
+            Ok(largest.compute().expect("runs")),
+            x.max().compute().map_err(|error| error.to_string())
+        );
+        let numbered = x.map_blocks(|chunk, place| chunk.mapv(|x| x as i64 + place.origin[1] as i64));
+        let expected = ArrayD::from_shape_fn(IxDyn(&shape), |index| {
+            data[&index] as i64 + (index[1] / chunk[1] * chunk[1]) as i64
+        });
+        assert_eq!(numbered.compute().expect("runs"), expected);
+    });
+}
+
+#[test]
+fn exact_sums_do_not_depend_on_chunks() {
+    property(30, (layouts(2..3, 300), 1..200usize), |client, ((shape, chunk), other)| {
+        let x = Array::normal(client, 1e3, 1e5, &shape, chunk).power(3.0);
+        let y = x.rechunk(vec![other; 2]);
+        let compute = |x: &Array<f64>| client.compute((&x.exact_sum(), &x.exact_mean_axis(0))).expect("runs");
+        assert_eq!(compute(&x), compute(&y));
+        assert!((x.sum().compute().expect("runs") / compute(&x).0 - 1.0).abs() < 1e-12);
     });
 }
 

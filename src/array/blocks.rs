@@ -195,7 +195,9 @@ impl<T: Element> Array<T> {
 /// Values that a task merges.
 const FAN_IN: usize = 8;
 
-fn fold_block<T: Element, S>((fold, block): (fn(ArrayViewD<'_, T>) -> S, Arc<Block>)) -> S {
+type FoldChunk<T, S> = fn(ArrayViewD<'_, T>) -> S;
+
+fn fold_block<T: Element, S>((fold, block): (FoldChunk<T, S>, Arc<Block>)) -> S {
     fold(block.view())
 }
 

@@ -165,10 +165,10 @@ struct Builder<'a> {
 impl Builder<'_> {
     /// The number of the step that makes what the chunk needs of `node`.
     fn step(&mut self, node: &Arc<Node>, axes: &Axes) -> u32 {
-        if let Kind::View(input, view) = &node.kind {
-            if !node.is_kept() {
-                return self.step(input, &through(axes, view));
-            }
+        if let Kind::View(input, view) = &node.kind
+            && !node.is_kept()
+        {
+            return self.step(input, &through(axes, view));
         }
         let key = (Arc::as_ptr(node), axes.clone());
         if let Some(&step) = self.made.get(&key) {
@@ -183,10 +183,8 @@ impl Builder<'_> {
 
     fn operation(&mut self, node: &Arc<Node>, axes: &Axes) -> Operation {
         let separate = self.fusion.separate.get(&Arc::as_ptr(node)).copied().unwrap_or(true);
-        if separate {
-            if let Some(operation) = self.block(node, axes) {
-                return operation;
-            }
+        if separate && let Some(operation) = self.block(node, axes) {
+            return operation;
         }
         match &node.kind {
             Kind::Generate(source) => {

@@ -3,7 +3,7 @@
 use super::array::Array;
 use super::error::ArrayProblem;
 use super::expression::{Generator, Kernel, Lane, Register, Stretch};
-use super::layout::{Chunks, Layout};
+use super::layout::{Chunks, Layout, unravel};
 use super::node::{Kind, Node, Source};
 use super::traits::{Element, Number, Numeric};
 use crate::{Bind, Block, Client, Function};
@@ -226,10 +226,24 @@ impl<T: Lane> Bind<fn(&[usize]) -> T> for ByIndex {
     fn bind(f: fn(&[usize]) -> T) -> Kernel {
         Kernel::Index(Box::new(move |stretch: Stretch, shape: &[usize], out: &mut Register| {
             let values = T::values_mut(out);
-            for at in 0..stretch.count as u64 {
-                let index = super::layout::unravel((stretch.first + at * stretch.step) as usize, shape);
+            let mut index = unravel(stretch.first as usize, shape);
+            for _ in 0..stretch.count {
                 values.push(f(&index));
+                advance(&mut index, stretch.step as usize, shape);
             }
         }))
+    }
+}
+
+/// Moves an index on by `step` elements in C order; behind the last element comes the first.
+fn advance(index: &mut [usize], mut step: usize, shape: &[usize]) {
+    for (at, &length) in index.iter_mut().zip(shape).rev() {
+        let moved = *at + step;
+        if moved < length {
+            *at = moved;
+            return;
+        }
+        *at = moved % length;
+        step = moved / length;
     }
 }

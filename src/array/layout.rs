@@ -217,7 +217,7 @@ pub(super) fn pieces(length: usize, piece: usize) -> Vec<usize> {
     }
     let piece = piece.clamp(1, length);
     let mut pieces = vec![piece; length / piece];
-    if length % piece > 0 {
+    if !length.is_multiple_of(piece) {
         pieces.push(length % piece);
     }
     pieces

@@ -143,20 +143,10 @@ fn tasks(
                 transfers.push(Transfer { block: blocks.len() as u32, from, to });
                 blocks.push(block);
             }
-            if let ([transfer], [block]) = (&transfers[..], &blocks[..]) {
-                if takes_all_of(transfer, &chunk.shape) && several_ranks && counts.iter().all(|&n| n == 1) {
-                    return client.delayed(part, (block, transfer.from.clone())).label(name);
-                }
-            }
             let blocks: List<Block> = blocks.into_iter().collect();
             client.delayed(gather, (dtype, chunk.shape, transfers, fill, &blocks)).label(name)
         })
         .collect()
-}
-
-/// Whether a transfer makes a whole chunk.
-fn takes_all_of(transfer: &Transfer, shape: &[usize]) -> bool {
-    transfer.from.iter().zip(shape).all(|(&(_, _, count), &length)| count == length)
 }
 
 /// Cuts runs at the ends of chunks, of the inputs and of the result.
@@ -205,16 +195,11 @@ fn part((block, from): (Arc<Block>, Vec<(usize, isize, usize)>)) -> Block {
     })
 }
 
+/// Element type, shape, what goes where, what is filled in, and the blocks.
+type Gathering = (DType, Vec<usize>, Vec<Transfer>, Option<Number>, Vec<Arc<Block>>);
+
 /// A chunk of parts of blocks.
-fn gather(
-    (dtype, shape, transfers, fill, blocks): (
-        DType,
-        Vec<usize>,
-        Vec<Transfer>,
-        Option<Number>,
-        Vec<Arc<Block>>,
-    ),
-) -> Block {
+fn gather((dtype, shape, transfers, fill, blocks): Gathering) -> Block {
     super::expression::with_type!(dtype, T => {
         let fill = fill.map_or_else(T::default, <T as super::expression::Lane>::of_number);
         let mut chunk: ArrayD<T> = Array::from_elem(IxDyn(&shape), fill);

@@ -162,7 +162,7 @@ impl Array<f64> {
         chunks: impl Into<Chunks>,
     ) -> Self {
         let place = Location::caller();
-        if !(standard_deviation >= 0.0) {
+        if standard_deviation < 0.0 || standard_deviation.is_nan() {
             let text = format!("normal needs a standard deviation of 0 or more, not {standard_deviation}");
             return Array::broken(client, "normal", place, ArrayProblem::Argument(text));
         }
@@ -179,7 +179,7 @@ impl Array<f64> {
         chunks: impl Into<Chunks>,
     ) -> Self {
         let place = Location::caller();
-        if !(scale >= 0.0) {
+        if scale < 0.0 || scale.is_nan() {
             let text = format!("exponential needs a scale of 0 or more, not {scale}");
             return Array::broken(client, "exponential", place, ArrayProblem::Argument(text));
         }

@@ -2,7 +2,7 @@
 
 use super::array::Array;
 use super::expression::Operand;
-use super::reduce::{Axes, Parameters, Product, Sum};
+use super::reduce::{Axes, ExactMean, ExactTotal, Mean, Parameters, Product, Sum};
 use num_complex::Complex64;
 use std::panic::Location;
 
@@ -35,6 +35,8 @@ pub trait Number: Numeric + PartialOrd {
     fn to_f64(self) -> f64;
     #[doc(hidden)]
     fn is_nan(self) -> bool;
+    #[doc(hidden)]
+    fn mean(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<f64>;
     /// How many steps there are from `start` up to, but not including, `stop`.
     #[doc(hidden)]
     fn steps(start: Self, stop: Self, step: Self) -> Option<usize>;
@@ -44,6 +46,10 @@ pub trait Number: Numeric + PartialOrd {
 pub trait Float: Number {
     #[doc(hidden)]
     fn of_f64(value: f64) -> Self;
+    #[doc(hidden)]
+    fn exact_sum(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<Self>;
+    #[doc(hidden)]
+    fn exact_mean(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<f64>;
 }
 
 /// `i64`, `i32`, `u8` and `bool`: what has bits.
@@ -86,6 +92,9 @@ macro_rules! floats {
             fn is_nan(self) -> bool {
                 <$float>::is_nan(self)
             }
+            fn mean(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<f64> {
+                array.reduce::<Mean>(axes, "mean", Parameters::default(), place)
+            }
             fn steps(start: Self, stop: Self, step: Self) -> Option<usize> {
                 let steps = ((stop - start) / step).ceil();
                 (step != 0.0 && steps.is_finite()).then_some(steps.max(0.0) as usize)
@@ -94,6 +103,12 @@ macro_rules! floats {
         impl Float for $float {
             fn of_f64(value: f64) -> Self {
                 value as $float
+            }
+            fn exact_sum(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<Self> {
+                array.reduce::<ExactTotal>(axes, "exact_sum", Parameters::default(), place)
+            }
+            fn exact_mean(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<f64> {
+                array.reduce::<ExactMean>(axes, "exact_mean", Parameters::default(), place)
             }
         }
     )*};
@@ -109,6 +124,9 @@ macro_rules! integers {
             }
             fn is_nan(self) -> bool {
                 false
+            }
+            fn mean(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<f64> {
+                array.reduce::<Mean>(axes, "mean", Parameters::default(), place)
             }
             fn steps(start: Self, stop: Self, step: Self) -> Option<usize> {
                 let (start, stop, step) = (start as i128, stop as i128, step as i128);

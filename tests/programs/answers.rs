@@ -83,6 +83,27 @@ fn graph_shapes() {
     the_same_everywhere("graph_shapes", "--shape merge,tree,chain --n 3001");
 }
 
+/// The same array for every chunk shape, and to the last bit the same means if they are exact.
+#[test]
+fn array_mean() {
+    let of = |more: &str| the_same_everywhere("array_mean", &format!("--rows 700 --cols 900 {more}"));
+    let exact = of("--chunk 300,200 --exact");
+    assert_eq!(exact, of("--chunk 64,900 --exact"));
+    assert_eq!(exact["len"], 700);
+    let rounded = of("--chunk 300,200");
+    let difference = rounded["mean"].as_f64().expect("a number") - exact["mean"].as_f64().expect("a number");
+    assert!(difference.abs() < 1e-15, "{rounded} {exact}");
+    of("--chunk 300,200 --op std --axis 0");
+}
+
+/// Every operation compares its checksum with what it has to be about.
+#[test]
+fn array_suite() {
+    for operation in ["addT", "std", "sumsq", "slice", "rechunk", "create --lazy"] {
+        the_same_everywhere("array_suite", &format!("--n 600 --chunk 170 --op {operation}"));
+    }
+}
+
 #[test]
 fn failures_that_are_caught() {
     for mode in ["panic", "error", "retry"] {

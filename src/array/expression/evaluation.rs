@@ -9,14 +9,18 @@ use crate::random::{Elements, Stream};
 use crate::{Block, DType};
 use std::sync::Arc;
 
+type OfElements = dyn Fn(&[Values<'_>], &mut Register) + Send + Sync;
+type OfIndex = dyn Fn(Stretch, &[usize], &mut Register) + Send + Sync;
+type OfStream = dyn Fn(Stream, &mut Register) + Send + Sync;
+
 /// A function of the user's that has forgotten its types.
 pub(in crate::array) enum Kernel {
     /// Of the elements of one or more operands.
-    Elements(Box<dyn Fn(&[Values<'_>], &mut Register) + Send + Sync>),
+    Elements(Box<OfElements>),
     /// Of the index in an array of a given shape.
-    Index(Box<dyn Fn(Stretch, &[usize], &mut Register) + Send + Sync>),
+    Index(Box<OfIndex>),
     /// Of the random stream of an element.
-    Random(Box<dyn Fn(Stream, &mut Register) + Send + Sync>),
+    Random(Box<OfStream>),
 }
 
 impl std::fmt::Debug for Kernel {

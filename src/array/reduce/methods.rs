@@ -4,7 +4,7 @@ use super::super::array::{Array, Scalar};
 use super::super::traits::{Element, Float, Number, Numeric};
 use super::extremes::{Argument, Extreme, Largest, NanExtreme, Smallest};
 use super::moments::{NanVariance, Variance};
-use super::sums::{Mean, NanMean, NanSum};
+use super::sums::{NanMean, NanSum};
 use super::truth::{All, Any, NotZero};
 use super::{Axes, Parameters};
 use std::panic::Location;
@@ -122,9 +122,21 @@ impl<T: Numeric> Array<T> {
 }
 
 impl<T: Number> Array<T> {
+    /// The mean of all elements.
+    #[track_caller]
+    #[must_use]
+    pub fn mean(&self) -> Scalar<f64> {
+        Scalar::of(T::mean(self, &Axes::All, Location::caller()))
+    }
+
+    /// As [`mean`](Self::mean), along one or several axes.
+    #[track_caller]
+    #[must_use]
+    pub fn mean_axis(&self, axes: impl Into<Axes>) -> Array<f64> {
+        T::mean(self, &axes.into(), Location::caller())
+    }
+
     reductions! {
-        /// The mean of all elements.
-        mean mean_axis Mean => f64;
         /// The smallest element; NaN if there is one.
         min min_axis Extreme<Smallest> => T;
         /// The largest element; NaN if there is one.
@@ -146,6 +158,48 @@ impl<T: Number> Array<T> {
 }
 
 impl<T: Float> Array<T> {
+    /// The sum of all elements as if it were rounded once, at the end: it does not depend on the order of the
+    /// elements, and so not on the chunks. It takes about twice the time of [`sum`](Self::sum).
+    ///
+    /// ```
+    /// use serried::array::Array;
+    ///
+    /// # fn main() -> serried::Result<()> {
+    /// serried::run(|client| {
+    ///     let x = Array::random(client, [1000, 1000], [1000, 100]);
+    ///     let other = x.rechunk([70, 1000]);
+    ///     assert_eq!(x.exact_sum().compute()?, other.exact_sum().compute()?);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn exact_sum(&self) -> Scalar<T> {
+        Scalar::of(T::exact_sum(self, &Axes::All, Location::caller()))
+    }
+
+    /// As [`exact_sum`](Self::exact_sum), along one or several axes.
+    #[track_caller]
+    #[must_use]
+    pub fn exact_sum_axis(&self, axes: impl Into<Axes>) -> Array<T> {
+        T::exact_sum(self, &axes.into(), Location::caller())
+    }
+
+    /// The mean of all elements as if it were rounded once, at the end, whatever the chunks are.
+    #[track_caller]
+    #[must_use]
+    pub fn exact_mean(&self) -> Scalar<f64> {
+        Scalar::of(T::exact_mean(self, &Axes::All, Location::caller()))
+    }
+
+    /// As [`exact_mean`](Self::exact_mean), along one or several axes.
+    #[track_caller]
+    #[must_use]
+    pub fn exact_mean_axis(&self, axes: impl Into<Axes>) -> Array<f64> {
+        T::exact_mean(self, &axes.into(), Location::caller())
+    }
+
     reductions! {
         /// The sum of the elements that are not NaN.
         nansum nansum_axis NanSum => T;

@@ -12,7 +12,7 @@ mod sums;
 mod truth;
 
 pub(super) use fold::{Fold, Parameters};
-pub(super) use sums::{Product, Sum};
+pub(super) use sums::{ExactMean, ExactTotal, Mean, Product, Sum};
 
 use super::array::Array;
 use super::compile::{Fusion, Work};
@@ -169,9 +169,9 @@ fn merge<T: Element, F: Fold<T>>((pieces,): (Vec<Arc<Vec<F::State>>>,)) -> Vec<F
     merged
 }
 
-fn end<T: Element, F: Fold<T>>(
-    (pieces, shape, count, parameters): (Vec<Arc<Vec<F::State>>>, Vec<usize>, u64, Parameters),
-) -> Block {
+type Ending<S> = (Vec<Arc<Vec<S>>>, Vec<usize>, u64, Parameters);
+
+fn end<T: Element, F: Fold<T>>((pieces, shape, count, parameters): Ending<F::State>) -> Block {
     let states = merge::<T, F>((pieces,));
     let finish = |state: F::State| F::finish(state, count, parameters);
     Block::from_vec(&shape, states.into_iter().map(finish).collect())

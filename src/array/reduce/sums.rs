@@ -1,41 +1,13 @@
 //! Sums, products and means.
 //!
-//! Floats are summed up in eight lanes within a tile and from tile to tile with the error of each addition
-//! carried along (Knuth, *The Art of Computer Programming* 2, 4.2.2, theorem B), so that the result is nearly as good
-//! as a sum in twice the precision.
+//! Floats are summed up in lanes within a tile, and from tile to tile with the error of each addition kept
+//! ([`Compensated`]); or exactly, if asked, and then whatever the chunks are ([`ExactSum`]).
 
 use super::super::error::ArrayProblem;
 use super::super::traits::{Float, Number};
 use super::fold::{Fold, Parameters};
+use crate::sum::{Compensated, ExactSum};
 use num_complex::Complex64;
-use serde::{Deserialize, Serialize};
-
-/// A sum and what rounding has taken off it.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(in crate::array) struct Compensated {
-    sum: f64,
-    error: f64,
-}
-
-impl Compensated {
-    #[inline]
-    pub(super) fn add(&mut self, value: f64) {
-        let sum = self.sum + value;
-        let part = sum - self.sum;
-        self.error += (self.sum - (sum - part)) + (value - part);
-        self.sum = sum;
-    }
-
-    pub(super) fn merge(&mut self, other: &Self) {
-        self.add(other.sum);
-        self.error += other.error;
-    }
-
-    pub(super) fn value(self) -> f64 {
-        // Infinities have made NaN of the error.
-        if self.sum.is_finite() { self.sum + self.error } else { self.sum }
-    }
-}
 
 /// Lanes of a sum within a tile.
 const LANES: usize = 8;
@@ -62,6 +34,10 @@ pub(in crate::array) struct Sum;
 pub(in crate::array) struct Product;
 /// The mean.
 pub(in crate::array) struct Mean;
+/// The sum, whatever the chunks are.
+pub(in crate::array) struct ExactTotal;
+/// The mean, whatever the chunks are.
+pub(in crate::array) struct ExactMean;
 /// The sum of what is not NaN.
 pub(in crate::array) struct NanSum;
 /// The mean of what is not NaN.
@@ -76,13 +52,13 @@ macro_rules! float_sums {
                 Compensated::default()
             }
             fn row(state: &mut Compensated, values: &[$float], _: u64) {
-                state.add(lane_sum(values, Number::to_f64));
+                *state = state.merge(Compensated::of(values));
             }
             fn column(states: &mut [Compensated], values: &[$float], _: u64) {
-                states.iter_mut().zip(values).for_each(|(state, &value)| state.add(value.to_f64()));
+                Compensated::add_rows(states, values);
             }
             fn merge(into: &mut Compensated, from: &Compensated) {
-                into.merge(from);
+                *into = into.merge(*from);
             }
             fn finish(state: Compensated, _: u64, _: Parameters) -> $float {
                 Float::of_f64(state.value())
@@ -103,6 +79,72 @@ macro_rules! float_sums {
             }
             fn finish(state: f64, _: u64, _: Parameters) -> $float {
                 Float::of_f64(state)
+            }
+        }
+
+        impl Fold<$float> for Mean {
+            type State = Compensated;
+            type Output = f64;
+            fn check(count: usize, _: &[bool], _: Parameters) -> Result<(), ArrayProblem> {
+                not_empty(count)
+            }
+            fn start() -> Compensated {
+                Compensated::default()
+            }
+            fn row(state: &mut Compensated, values: &[$float], index: u64) {
+                <Sum as Fold<$float>>::row(state, values, index);
+            }
+            fn column(states: &mut [Compensated], values: &[$float], _: u64) {
+                Compensated::add_rows(states, values);
+            }
+            fn merge(into: &mut Compensated, from: &Compensated) {
+                *into = into.merge(*from);
+            }
+            fn finish(state: Compensated, count: u64, _: Parameters) -> f64 {
+                state.value() / count as f64
+            }
+        }
+
+        impl Fold<$float> for ExactTotal {
+            type State = ExactSum;
+            type Output = $float;
+            fn start() -> ExactSum {
+                ExactSum::new()
+            }
+            fn row(state: &mut ExactSum, values: &[$float], _: u64) {
+                state.add_slice(values);
+            }
+            fn column(states: &mut [ExactSum], values: &[$float], _: u64) {
+                ExactSum::add_rows(states, values);
+            }
+            fn merge(into: &mut ExactSum, from: &ExactSum) {
+                *into = std::mem::take(into).merge(from.clone());
+            }
+            fn finish(state: ExactSum, _: u64, _: Parameters) -> $float {
+                Float::of_f64(state.value())
+            }
+        }
+
+        impl Fold<$float> for ExactMean {
+            type State = ExactSum;
+            type Output = f64;
+            fn check(count: usize, _: &[bool], _: Parameters) -> Result<(), ArrayProblem> {
+                not_empty(count)
+            }
+            fn start() -> ExactSum {
+                ExactSum::new()
+            }
+            fn row(state: &mut ExactSum, values: &[$float], _: u64) {
+                state.add_slice(values);
+            }
+            fn column(states: &mut [ExactSum], values: &[$float], _: u64) {
+                ExactSum::add_rows(states, values);
+            }
+            fn merge(into: &mut ExactSum, from: &ExactSum) {
+                *into = std::mem::take(into).merge(from.clone());
+            }
+            fn finish(state: ExactSum, count: u64, _: Parameters) -> f64 {
+                state.mean(count)
             }
         }
     )*};
@@ -145,6 +187,26 @@ macro_rules! integer_sums {
                 state
             }
         }
+
+        impl Fold<$integer> for Mean {
+            type State = Compensated;
+            type Output = f64;
+            fn check(count: usize, _: &[bool], _: Parameters) -> Result<(), ArrayProblem> {
+                not_empty(count)
+            }
+            fn start() -> Compensated {
+                Compensated::default()
+            }
+            fn row(state: &mut Compensated, values: &[$integer], _: u64) {
+                state.add(lane_sum(values, Number::to_f64));
+            }
+            fn merge(into: &mut Compensated, from: &Compensated) {
+                *into = into.merge(*from);
+            }
+            fn finish(state: Compensated, count: u64, _: Parameters) -> f64 {
+                state.value() / count as f64
+            }
+        }
     )*};
 }
 
@@ -161,7 +223,7 @@ impl Fold<Complex64> for Sum {
         state[1].add(lane_sum(values, |value| value.im));
     }
     fn merge(into: &mut Self::State, from: &Self::State) {
-        into.iter_mut().zip(from).for_each(|(into, from)| into.merge(from));
+        into.iter_mut().zip(from).for_each(|(into, from)| *into = into.merge(*from));
     }
     fn finish(state: Self::State, _: u64, _: Parameters) -> Complex64 {
         Complex64::new(state[0].value(), state[1].value())
@@ -192,29 +254,6 @@ fn not_empty(count: usize) -> Result<(), ArrayProblem> {
     }
 }
 
-impl<T: Number> Fold<T> for Mean {
-    type State = Compensated;
-    type Output = f64;
-    fn check(count: usize, _: &[bool], _: Parameters) -> Result<(), ArrayProblem> {
-        not_empty(count)
-    }
-    fn start() -> Compensated {
-        Compensated::default()
-    }
-    fn row(state: &mut Compensated, values: &[T], _: u64) {
-        state.add(lane_sum(values, Number::to_f64));
-    }
-    fn column(states: &mut [Compensated], values: &[T], _: u64) {
-        states.iter_mut().zip(values).for_each(|(state, &value)| state.add(value.to_f64()));
-    }
-    fn merge(into: &mut Compensated, from: &Compensated) {
-        into.merge(from);
-    }
-    fn finish(state: Compensated, count: u64, _: Parameters) -> f64 {
-        state.value() / count as f64
-    }
-}
-
 impl<T: Float> Fold<T> for NanSum {
     type State = Compensated;
     type Output = T;
@@ -225,7 +264,7 @@ impl<T: Float> Fold<T> for NanSum {
         state.add(lane_sum(values, |value| if value.is_nan() { 0.0 } else { value.to_f64() }));
     }
     fn merge(into: &mut Compensated, from: &Compensated) {
-        into.merge(from);
+        *into = into.merge(*from);
     }
     fn finish(state: Compensated, _: u64, _: Parameters) -> T {
         T::of_f64(state.value())
@@ -243,7 +282,7 @@ impl<T: Float> Fold<T> for NanMean {
         *count += values.iter().filter(|value| !value.is_nan()).count() as u64;
     }
     fn merge(into: &mut Self::State, from: &Self::State) {
-        into.0.merge(&from.0);
+        into.0 = into.0.merge(from.0);
         into.1 += from.1;
     }
     fn finish((sum, count): Self::State, _: u64, _: Parameters) -> f64 {
