@@ -253,7 +253,7 @@ fn running_sums_and_borders_are_those_of_the_whole() {
 
 #[test]
 fn exact_sums_do_not_depend_on_chunks() {
-    property(30, (layouts(2..3, 300), 1..200usize), |client, ((shape, chunk), other)| {
+    property(20, (layouts(2..3, 100), 1..90usize), |client, ((shape, chunk), other)| {
         let x = Array::normal(client, 1e3, 1e5, &shape, chunk).power(3.0);
         let y = x.rechunk(vec![other; 2]);
         let compute = |x: &Array<f64>| client.compute((&x.exact_sum(), &x.exact_mean_axis(0))).expect("runs");
@@ -283,6 +283,18 @@ fn a_loop_may_update_an_array_as_often_as_it_likes() {
             x = x + 1.0;
         }
         assert_eq!(x.sum().compute().expect("runs"), 50_000.0);
+
+        let mut heat = Array::from_fn(client, |i| f64::from(u8::from(i[0] == 20)), [40], 20);
+        for _ in 0..2000 {
+            heat = heat.map_overlap([1], Boundary::Nearest, |chunk, _| {
+                let at = |i: usize| chunk[[i.min(chunk.len() - 1)]];
+                ndarray::ArrayD::from_shape_fn(chunk.raw_dim(), |i| {
+                    0.25 * at(i[0].saturating_sub(1)) + 0.5 * at(i[0]) + 0.25 * at(i[0] + 1)
+                })
+            });
+        }
+        let heat = heat.compute().expect("runs");
+        assert!((heat.sum() - 1.0).abs() < 1e-12 && heat.iter().all(|x| (x - 0.025).abs() < 1e-3), "{heat}");
     });
 }
 
@@ -311,5 +323,24 @@ fn what_does_not_fit_says_so_when_it_is_computed() {
         let integers = Array::arange(client, 0i64, 4, 1, 2);
         let text = (1i64 / &integers).compute().expect_err("a division by zero").to_string();
         assert!(text.contains("divided by zero"), "{text}");
+    });
+}
+
+#[test]
+fn an_array_prints_what_it_is() {
+    property(1, Just(()), |client, ()| {
+        let x = Array::<f64>::zeros(client, [100, 70], [40, 70]);
+        assert_eq!(
+            x.to_string(),
+            "array of float64, shape (100, 70), 54.7 KiB; 3 chunks of shape (40, 70), 21.9 KiB at most; 3 tasks"
+        );
+        let sums = x.cast::<i64>().sum_axis(0).to_string();
+        assert_eq!(sums, "array of int64, shape (70,), 560 B; 1 chunk of shape (70); 4 tasks");
+        let uneven = Array::<bool>::full(client, true, [5], Chunks::Exact(vec![vec![1, 4]]));
+        assert_eq!(
+            uneven.to_string(),
+            "array of bool, shape (5,), 5 B; 2 chunks of shape ([1, 4]), 4 B at most; 2 tasks"
+        );
+        assert!((&x + &Array::<f64>::zeros(client, [3], [3])).to_string().contains("broken array: +"));
     });
 }

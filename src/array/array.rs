@@ -281,7 +281,7 @@ impl<T: Element> Assembly for Single<T> {
 }
 
 impl<T: Element> fmt::Display for Array<T> {
-    /// Shape, element type, chunks and bytes.
+    /// Shape, element type, bytes, chunks, and the number of tasks that would be run for it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(error) = self.node.error() {
             return write!(f, "a broken array: {error}");
@@ -301,7 +301,12 @@ impl<T: Element> fmt::Display for Array<T> {
                 0 | 1 => String::new(),
                 _ => format!(", {} at most", bytes(layout.largest_chunk() * self.dtype().size())),
             }
-        )
+        )?;
+        match self.node.client.task_count(self) {
+            Ok(1) => write!(f, "; 1 task"),
+            Ok(tasks) => write!(f, "; {tasks} tasks"),
+            Err(_) => Ok(()),
+        }
     }
 }
 

@@ -64,26 +64,34 @@ pub(super) enum Elementwise {
 }
 
 /// A hold on an array by an operation that reads it.
-pub(super) struct Reader(Arc<Node>);
+pub(super) struct Reader(Option<Arc<Node>>);
 
 impl Reader {
     pub(super) fn new(node: &Arc<Node>) -> Self {
         node.readers.fetch_add(1, Relaxed);
-        Reader(Arc::clone(node))
+        Reader(Some(Arc::clone(node)))
     }
 }
 
 impl std::ops::Deref for Reader {
     type Target = Arc<Node>;
     fn deref(&self) -> &Arc<Node> {
-        &self.0
+        self.0.as_ref().expect("a reader holds its array until it is dropped")
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.0.readers.fetch_sub(1, Relaxed);
+        self.readers.fetch_sub(1, Relaxed);
+        let node = self.0.take();
+        deeply(|| drop(node));
     }
+}
+
+/// Calls `f`, which may call itself for each operation that led to an array, on a stack that is large enough
+/// for the thousands of a loop over time steps.
+fn deeply<R>(f: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(64 << 10, 4 << 20, f)
 }
 
 /// Steps of an expression beyond which it is cut: what comes before becomes tasks of its own. It bounds the
@@ -162,8 +170,8 @@ impl Node {
     pub(super) fn tasks(self: &Arc<Self>) -> &[Delayed<Block>] {
         self.tasks.get_or_init(|| match &self.kind {
             Kind::Broken(error) => vec![self.client.broken(Error::Array(Arc::clone(error)))],
-            Kind::Tasks(make) => make(),
-            _ => super::compile::tasks(self),
+            Kind::Tasks(make) => deeply(make),
+            _ => deeply(|| super::compile::tasks(self)),
         })
     }
 
@@ -204,6 +212,7 @@ impl Node {
     /// Whether chunks of any length along `axis` can be made at no cost.
     pub(super) fn is_free(&self, axis: usize) -> bool {
         match &self.kind {
+            _ if self.is_kept() => false,
             Kind::Generate(_) => true,
             Kind::Elementwise(_, inputs) => inputs.iter().all(|input| input.is_free(axis)),
             Kind::View(input, axes) => axes[axis].is_none_or(|axis| input.is_free(axis)),

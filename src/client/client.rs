@@ -274,6 +274,28 @@ impl Client {
         self.core.compute(targets)
     }
 
+    /// How many tasks [`compute`](Self::compute) would run; a map counts as one for each value made of it.
+    ///
+    /// ```
+    /// use serried::prelude::*;
+    ///
+    /// # fn main() -> serried::Result<()> {
+    /// serried::run(|client| {
+    ///     let parts: List<i64> = (0..10).map(|i| client.delayed(|(i,)| i * i, (i,))).collect();
+    ///     let total = client.delayed(|(parts,): (Vec<i64>,)| parts.iter().sum::<i64>(), (parts,));
+    ///     assert_eq!(client.task_count(&total)?, 11);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the targets cannot be computed at all.
+    pub fn task_count<T: Targets>(&self, targets: T) -> Result<usize> {
+        let nodes = self.core.nodes_of(&targets)?;
+        plan::task_count(&mut self.core.arena(), &nodes)
+    }
+
     /// As [`compute`](Self::compute), with an outcome for each handle.
     ///
     /// # Errors

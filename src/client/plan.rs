@@ -57,6 +57,14 @@ pub(super) fn launch(core: &Core, targets: &[NodeId], want: Want) -> Result<Grap
     Ok(graph)
 }
 
+/// The number of tasks that the targets depend on, themselves included.
+pub(super) fn task_count(arena: &mut Arena, targets: &[NodeId]) -> Result<usize> {
+    let mut walk = Walk::default();
+    let walked = walk.run(arena, targets, &[]);
+    walk.erase(arena);
+    walked.map(|()| walk.tasks.len() + walk.sinks.len())
+}
+
 /// From now on the targets are values on ranks. Returns what they were, to be dropped outside the lock.
 fn place(arena: &mut Arena, targets: &[NodeId], homes: &[(u32, Place)]) -> Vec<Replaced> {
     let mut before = Vec::new();
