@@ -1,8 +1,9 @@
 //! Slices of plain old data go as raw bytes: one copy of memory instead of a call per element.
 
 use super::{Block, Value, WireError};
-use ndarray::{Array, ArrayD, Axis, Dimension, Ix1, Ix2, Ix3, IxDyn, ShapeBuilder};
+use ndarray::{Array, ArrayD, Axis, Dimension, Ix1, Ix2, Ix3, IxDyn, ShapeBuilder, ShapeError};
 use std::any::{Any, TypeId};
+use std::sync::LazyLock;
 
 /// Whether a type can be one of those with a raw form, as far as the compiler knows from its size: comparing
 /// type identifiers costs more than writing a small value.
@@ -17,115 +18,126 @@ const fn may_be_raw<T>() -> bool {
             || size == size_of::<Block>())
 }
 
+/// How a type with a raw form is written and read: not compiled once more for every other type.
+struct Form {
+    id: TypeId,
+    encode: fn(&dyn Any, &mut Vec<u8>),
+    decode: fn(&mut &[u8]) -> Result<Box<dyn Any>, WireError>,
+    heap_bytes: fn(&dyn Any) -> usize,
+}
+
+impl Form {
+    fn of<R: Raw>() -> Self {
+        Form {
+            id: TypeId::of::<R>(),
+            encode: |value, out| cast::<R>(value).put(out),
+            decode: |bytes| R::take(bytes).map(|value| Box::new(value) as Box<dyn Any>),
+            heap_bytes: |value| cast::<R>(value).heap_bytes(),
+        }
+    }
+}
+
+fn cast<R: Raw>(value: &dyn Any) -> &R {
+    value.downcast_ref().expect("the form was found by the type")
+}
+
+/// All of them, in the order of their identifiers.
+static FORMS: LazyLock<Vec<Form>> = LazyLock::new(|| {
+    macro_rules! forms {
+        ($($element:ty),*) => {
+            vec![$(
+                Form::of::<Vec<$element>>(),
+                Form::of::<Array<$element, Ix1>>(),
+                Form::of::<Array<$element, Ix2>>(),
+                Form::of::<Array<$element, Ix3>>(),
+                Form::of::<ArrayD<$element>>(),
+            )*]
+        };
+    }
+    let mut forms = forms!(f64, f32, u64, i64, u32, i32, u16, i16, u8, i8);
+    forms.push(Form::of::<Block>());
+    forms.sort_unstable_by_key(|form| form.id);
+    forms
+});
+
+#[inline]
+fn form_of<T: Value>() -> Option<&'static Form> {
+    if const { may_be_raw::<T>() } { find(TypeId::of::<T>()) } else { None }
+}
+
+fn find(id: TypeId) -> Option<&'static Form> {
+    let forms = &*FORMS;
+    forms.binary_search_by_key(&id, |form| form.id).ok().map(|at| &forms[at])
+}
+
 /// Writes `value` if it is one of the types with a raw form.
 #[inline]
 pub(super) fn encode<T: Value>(value: &T, out: &mut Vec<u8>) -> bool {
-    let possible = const { may_be_raw::<T>() };
-    possible && encode_any(value, out)
-}
-
-fn encode_any<T: Value>(value: &T, out: &mut Vec<u8>) -> bool {
-    let value: &dyn Any = value;
-    macro_rules! try_elements {
-        ($($element:ty),*) => {
-            $(if encode_as::<$element>(value, out) { return true; })*
-        };
+    let form = form_of::<T>();
+    if let Some(form) = form {
+        (form.encode)(value, out);
     }
-    try_elements!(f64, f32, u64, i64, u32, i32, u16, i16, u8, i8);
-    if let Some(block) = value.downcast_ref::<Block>() {
-        block.put(out);
-        return true;
-    }
-    false
+    form.is_some()
 }
 
 /// Reads a `T` if it is one of the types with a raw form.
 #[inline]
 pub(super) fn decode<T: Value>(bytes: &mut &[u8]) -> Option<Result<T, WireError>> {
-    if const { may_be_raw::<T>() } { decode_any(bytes) } else { None }
-}
-
-fn decode_any<T: Value>(bytes: &mut &[u8]) -> Option<Result<T, WireError>> {
-    macro_rules! try_elements {
-        ($($element:ty),*) => {
-            $(if let Some(value) = decode_as::<$element, T>(bytes) { return Some(value); })*
-        };
-    }
-    try_elements!(f64, f32, u64, i64, u32, i32, u16, i16, u8, i8);
-    if TypeId::of::<T>() == TypeId::of::<Block>() {
-        let block = Block::take(bytes).map(|block| Box::new(block) as Box<dyn Any>);
-        return Some(block.map(|block| *block.downcast().expect("the type identifiers are equal")));
-    }
-    None
+    let value = (form_of::<T>()?.decode)(bytes);
+    Some(value.map(|value| *value.downcast::<T>().expect("the form was found by the type")))
 }
 
 /// The memory that a value of a type with a raw form has besides itself; 0 for all others.
 #[inline]
 pub(crate) fn heap_bytes<T: Value>(value: &T) -> usize {
-    let possible = const { may_be_raw::<T>() };
-    if possible { heap_bytes_of_any(value) } else { 0 }
+    form_of::<T>().map_or(0, |form| (form.heap_bytes)(value))
 }
 
-fn heap_bytes_of_any<T: Value>(value: &T) -> usize {
-    let value: &dyn Any = value;
-    macro_rules! try_elements {
-        ($($element:ty),*) => {
-            $(if let Some(count) = elements_of::<$element>(value) { return count * size_of::<$element>(); })*
-        };
+/// A type with a raw form.
+trait Raw: Any + Sized {
+    fn put(&self, out: &mut Vec<u8>);
+    fn take(bytes: &mut &[u8]) -> Result<Self, WireError>;
+    fn heap_bytes(&self) -> usize;
+}
+
+impl<E: Plain> Raw for Vec<E> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_elements(self, out);
     }
-    try_elements!(f64, f32, u64, i64, u32, i32, u16, i16, u8, i8);
-    value.downcast_ref::<Block>().map_or(0, Block::heap_bytes)
+    fn take(bytes: &mut &[u8]) -> Result<Self, WireError> {
+        take_elements::<E, Self>(bytes)
+    }
+    fn heap_bytes(&self) -> usize {
+        size_of_val(self.as_slice())
+    }
 }
 
-fn elements_of<E: Plain>(value: &dyn Any) -> Option<usize> {
-    let vector = || value.downcast_ref::<Vec<E>>().map(Vec::len);
-    let one = || value.downcast_ref::<Array<E, Ix1>>().map(Array::len);
-    let two = || value.downcast_ref::<Array<E, Ix2>>().map(Array::len);
-    let three = || value.downcast_ref::<Array<E, Ix3>>().map(Array::len);
-    vector()
-        .or_else(one)
-        .or_else(two)
-        .or_else(three)
-        .or_else(|| value.downcast_ref::<ArrayD<E>>().map(Array::len))
+impl<E: Plain, D: Dimension + 'static> Raw for Array<E, D> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_array(self, out);
+    }
+    fn take(bytes: &mut &[u8]) -> Result<Self, WireError> {
+        take_array(bytes)
+    }
+    fn heap_bytes(&self) -> usize {
+        self.len() * size_of::<E>()
+    }
+}
+
+impl Raw for Block {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.put(out);
+    }
+    fn take(bytes: &mut &[u8]) -> Result<Self, WireError> {
+        Block::take(bytes)
+    }
+    fn heap_bytes(&self) -> usize {
+        self.heap_bytes()
+    }
 }
 
 trait Plain: bytemuck::Pod + Value {}
 impl<E: bytemuck::Pod + Value> Plain for E {}
-
-fn encode_as<E: Plain>(value: &dyn Any, out: &mut Vec<u8>) -> bool {
-    if let Some(vector) = value.downcast_ref::<Vec<E>>() {
-        put_elements(vector, out);
-    } else if let Some(array) = value.downcast_ref::<Array<E, Ix1>>() {
-        put_array(array, out);
-    } else if let Some(array) = value.downcast_ref::<Array<E, Ix2>>() {
-        put_array(array, out);
-    } else if let Some(array) = value.downcast_ref::<Array<E, Ix3>>() {
-        put_array(array, out);
-    } else if let Some(array) = value.downcast_ref::<ArrayD<E>>() {
-        put_array(array, out);
-    } else {
-        return false;
-    }
-    true
-}
-
-fn decode_as<E: Plain, T: Value>(bytes: &mut &[u8]) -> Option<Result<T, WireError>> {
-    let wanted = TypeId::of::<T>();
-    let value: Result<Box<dyn Any>, WireError> = if wanted == TypeId::of::<Vec<E>>() {
-        take_elements::<E, T>(bytes).map(|elements| Box::new(elements) as Box<dyn Any>)
-    } else if wanted == TypeId::of::<Array<E, Ix1>>() {
-        take_array::<E, Ix1, T>(bytes)
-    } else if wanted == TypeId::of::<Array<E, Ix2>>() {
-        take_array::<E, Ix2, T>(bytes)
-    } else if wanted == TypeId::of::<Array<E, Ix3>>() {
-        take_array::<E, Ix3, T>(bytes)
-    } else if wanted == TypeId::of::<ArrayD<E>>() {
-        take_array::<E, IxDyn, T>(bytes)
-    } else {
-        return None;
-    };
-    Some(value.map(|value| *value.downcast::<T>().expect("the type identifiers are equal")))
-}
 
 /// Appends the number of elements and their bytes.
 pub(crate) fn put_elements<E: bytemuck::NoUninit>(elements: &[E], out: &mut Vec<u8>) {
@@ -161,34 +173,35 @@ fn put_array<E: Plain, D: Dimension>(array: &Array<E, D>, out: &mut Vec<u8>) {
     }
 }
 
-fn take_array<E: Plain, D: Dimension + 'static, T>(bytes: &mut &[u8]) -> Result<Box<dyn Any>, WireError> {
-    let wrong = |error: &dyn std::fmt::Display| WireError::new::<T>(error);
-    let shape: Vec<usize> =
-        take_elements::<u64, T>(bytes)?.into_iter().map(|length| length as usize).collect();
-    let strides: Vec<i64> = take_elements::<i64, T>(bytes)?;
-    let elements = take_elements::<E, T>(bytes)?;
+fn take_array<E: Plain, D: Dimension + 'static>(bytes: &mut &[u8]) -> Result<Array<E, D>, WireError> {
+    take_any_array::<E>(bytes)?.into_dimensionality::<D>().map_err(WireError::new::<Array<E, D>>)
+}
+
+fn take_any_array<E: Plain>(bytes: &mut &[u8]) -> Result<ArrayD<E>, WireError> {
+    let wrong = |error: ShapeError| WireError::new::<ArrayD<E>>(error);
+    let lengths = take_elements::<u64, ArrayD<E>>(bytes)?;
+    let shape: Vec<usize> = lengths.into_iter().map(|length| length as usize).collect();
+    let strides: Vec<i64> = take_elements::<i64, ArrayD<E>>(bytes)?;
+    let elements = take_elements::<E, ArrayD<E>>(bytes)?;
     let steps: Vec<usize> = strides.iter().map(|stride| stride.unsigned_abs() as usize).collect();
     let layout = IxDyn(&shape).strides(IxDyn(&steps));
     let span = match shape.contains(&0) {
         true => 0,
         false => 1 + shape.iter().zip(&steps).map(|(length, step)| (length - 1) * step).sum::<usize>(),
     };
-    let array = if span == elements.len() && strides.iter().all(|&stride| stride >= 0) {
-        ArrayD::from_shape_vec(layout, elements).map_err(|error| wrong(&error))?
-    } else {
-        // Gaps or reversed axes: the elements came in the order of the indices.
-        let values = ArrayD::from_shape_vec(IxDyn(&shape), elements).map_err(|error| wrong(&error))?;
-        let memory = vec![E::zeroed(); span];
-        let mut array = ArrayD::from_shape_vec(layout, memory).map_err(|error| wrong(&error))?;
-        for (axis, stride) in strides.iter().enumerate() {
-            if *stride < 0 {
-                array.invert_axis(Axis(axis));
-            }
+    if span == elements.len() && strides.iter().all(|&stride| stride >= 0) {
+        return ArrayD::from_shape_vec(layout, elements).map_err(wrong);
+    }
+    // Gaps or reversed axes: the elements came in the order of the indices.
+    let values = ArrayD::from_shape_vec(IxDyn(&shape), elements).map_err(wrong)?;
+    let mut array = ArrayD::from_shape_vec(layout, vec![E::zeroed(); span]).map_err(wrong)?;
+    for (axis, stride) in strides.iter().enumerate() {
+        if *stride < 0 {
+            array.invert_axis(Axis(axis));
         }
-        array.assign(&values);
-        array
-    };
-    Ok(Box::new(array.into_dimensionality::<D>().map_err(|error| wrong(&error))?))
+    }
+    array.assign(&values);
+    Ok(array)
 }
 
 #[cfg(test)]
