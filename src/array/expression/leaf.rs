@@ -2,8 +2,12 @@
 
 use super::register::Lane;
 
-/// Rows of a transposed block that are turned round at a time: a cache line of the block is read once.
-const PANEL_ROWS: usize = 16;
+/// Rows of a transposed block that are turned round at a time: few enough to stay in the second cache, enough
+/// that cache lines and pages of the block are read once.
+const PANEL_ROWS: usize = 32;
+
+/// Columns of a panel that are written at a time: a cache line of each row.
+const PANEL_COLUMNS: usize = 8;
 
 /// How a chunk reads a block.
 #[derive(Debug)]
@@ -73,12 +77,14 @@ impl Leaf {
         let run = Run { row, column: 0, count: columns };
         let first = run.place(shape, &self.strides);
         let step = self.strides[axes - 1];
-        panel.clear();
         panel.resize(count * columns, T::default());
-        for column in 0..columns {
-            let from = first + column * step;
-            for (at, &value) in block[from..from + count].iter().enumerate() {
-                panel[at * columns + column] = value;
+        for start in (0..columns).step_by(PANEL_COLUMNS) {
+            let width = PANEL_COLUMNS.min(columns - start);
+            let from = &block[first + start * step..];
+            for (at, into) in panel.chunks_exact_mut(columns).enumerate() {
+                for (column, value) in into[start..start + width].iter_mut().enumerate() {
+                    *value = from[column * step + at];
+                }
             }
         }
         self.panel_rows = row..row + count;
