@@ -1,0 +1,3 @@
+//! Arrays against NumPy, on random shapes, chunks, axes and element types.
+
+mod numpy;
