@@ -1,5 +1,6 @@
 //! What can be wrong with an operation on arrays.
 
+use super::io::FileError;
 use std::panic::Location;
 
 /// An operation on arrays that cannot be done: which one, where in the program, and why.
@@ -67,6 +68,9 @@ pub enum ArrayProblem {
     /// An argument that the operation cannot take.
     #[error("{0}")]
     Argument(String),
+    /// A file that cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Arrays of two runs.
     #[error("the arrays belong to different runs")]
     Runs,

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// The bytes of a chunk when nobody says how to cut. A part of the promise that results do not change with
 /// the machine: it never depends on ranks, threads or memory.
-const AUTOMATIC_BYTES: usize = 32 << 20;
+pub(super) const AUTOMATIC_BYTES: usize = 32 << 20;
 
 /// How to cut an array into chunks.
 ///
