@@ -25,7 +25,7 @@ def main():
         request = json.loads(line)
         arrays = dict(receive(source, description) for description in request["arrays"])
         try:
-            value = np.asarray(eval(request["expression"], {"np": np}, arrays))
+            value = np.asarray(eval(request["expression"], {"np": np, **arrays}))
         except Exception as error:
             answer(sink, {"error": f"{type(error).__name__}: {error}"})
             continue

@@ -3,7 +3,7 @@
 use ndarray::ArrayD;
 use num_complex::Complex64;
 use serde_json::{Value, json};
-use serried::{Block, DType, Element};
+use serried::{Block, BlockElement, DType};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -38,7 +38,7 @@ static NUMPY: LazyLock<Option<Mutex<Numpy>>> = LazyLock::new(|| {
 ///
 /// # Panics
 /// If NumPy raises an exception, or if the elements of the result are not of type `T`.
-pub(crate) fn numpy<T: Element>(expression: &str, arrays: &[(&str, &Block)]) -> Option<ArrayD<T>> {
+pub(crate) fn numpy<T: BlockElement>(expression: &str, arrays: &[(&str, &Block)]) -> Option<ArrayD<T>> {
     let block = try_numpy(expression, arrays)?.unwrap_or_else(|error| panic!("{expression}: {error}"));
     assert_eq!(block.dtype(), T::DTYPE, "{expression}");
     Some(block.into_array())
@@ -83,7 +83,7 @@ const DTYPES: [DType; 7] =
     [DType::F64, DType::F32, DType::I64, DType::I32, DType::U8, DType::Bool, DType::Complex64];
 
 fn bytes(block: &Block) -> Vec<u8> {
-    fn of<T: Element + bytemuck::NoUninit>(block: &Block) -> Vec<u8> {
+    fn of<T: BlockElement + bytemuck::NoUninit>(block: &Block) -> Vec<u8> {
         bytemuck::cast_slice(block.as_slice::<T>()).to_vec()
     }
     match block.dtype() {
@@ -98,7 +98,10 @@ fn bytes(block: &Block) -> Vec<u8> {
 }
 
 fn block(dtype: DType, shape: &[usize], bytes: &[u8]) -> Block {
-    fn of<T: Element + bytemuck::AnyBitPattern + bytemuck::NoUninit>(shape: &[usize], bytes: &[u8]) -> Block {
+    fn of<T: BlockElement + bytemuck::AnyBitPattern + bytemuck::NoUninit>(
+        shape: &[usize],
+        bytes: &[u8],
+    ) -> Block {
         Block::from_vec(shape, bytemuck::pod_collect_to_vec::<u8, T>(bytes))
     }
     match dtype {

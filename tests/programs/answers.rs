@@ -26,7 +26,7 @@ fn ways() -> Vec<(Start, Vec<String>, u64, u64)> {
 }
 
 /// Runs a program in every way and returns the result that all agree on.
-fn the_same_everywhere(name: &str, arguments: &str) -> Value {
+pub(crate) fn the_same_everywhere(name: &str, arguments: &str) -> Value {
     let mut reference: Option<Value> = None;
     for (start, flags, ranks, threads) in ways() {
         let mut all: Vec<&str> = arguments.split_whitespace().collect();

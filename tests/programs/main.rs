@@ -5,6 +5,7 @@
 
 mod answers;
 mod failures;
+mod files;
 mod launcher;
 mod memory;
 mod settings;
