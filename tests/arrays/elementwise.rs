@@ -8,8 +8,8 @@ use serried::{Block, array::Array};
 /// A second operand: some of the axes of the first have length 1, and some in front are missing.
 fn narrowed<T: serried::array::Element>(case: &Case<T>, narrow: [bool; 4], missing: usize) -> Case<T> {
     let mut data = case.data.clone();
-    for axis in 0..data.ndim() {
-        if narrow[axis] && data.shape()[axis] > 0 {
+    for (axis, narrow) in narrow.into_iter().enumerate().take(data.ndim()) {
+        if narrow && data.shape()[axis] > 0 {
             data = data.slice_axis(ndarray::Axis(axis), (..1).into()).to_owned();
         }
     }
