@@ -23,7 +23,7 @@
 //! - [`Client::prepare`]: graphs that stay on the ranks, to be run again and again.
 //! - [`Client::submit`] and [`Client::as_completed`]: futures.
 //! - [`Client::scatter`], [`Client::broadcast`], [`Client::share`], [`Client::local`]: data that tasks read.
-//! - [`array`]: chunked arrays.
+//! - [`array`](mod@array): chunked arrays.
 //! - [`random`]: streams that belong to the piece of work, never to the worker.
 
 pub mod array;
