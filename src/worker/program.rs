@@ -23,6 +23,8 @@ pub(crate) struct Program {
     pub(super) geometry: Geometry,
     /// Elements of a block.
     block: u64,
+    /// How many elements a stage that makes many of one hands on at a time.
+    piece: usize,
     /// The label under which failures between the operators are reported.
     label: String,
 }
@@ -67,7 +69,8 @@ impl Program {
         // Whoever says how many elements to run at a time may have large ones.
         let leaves = if spec.batch.is_some() { 1 } else { (BLOCK / spec.leaf).max(1) };
         let block = spec.leaf * leaves;
-        Ok(Program { source, stages, sinks, readers, lineage, geometry, block, label: label(spec) })
+        let piece = if spec.batch.is_some() { 1 } else { BLOCK as usize };
+        Ok(Program { source, stages, sinks, readers, lineage, geometry, block, piece, label: label(spec) })
     }
 
     pub(super) fn label(&self) -> &str {
@@ -83,7 +86,7 @@ impl Program {
     ) -> Gatherings {
         let mut accumulators: Vec<_> =
             self.sinks.iter().map(|sink| sink.accumulator(self.geometry)).collect();
-        let mut work = Work { context, operator: SOURCE, failures: Vec::new() };
+        let mut work = Work { context, operator: SOURCE, piece: self.piece, failures: Vec::new() };
         let block = self.block;
         let mut start = range.start;
         while start < range.end {
@@ -135,8 +138,10 @@ impl Program {
         work.operator = reader;
         match self.stages.get(reader as usize) {
             Some(stage) => {
-                let block = stage.apply(block, work);
-                self.feed(reader as usize + 1, block, accumulators, work);
+                stage.stream(block, work, &mut |block, work| {
+                    self.feed(reader as usize + 1, block, accumulators, work);
+                    work.operator = reader;
+                });
             }
             None => accumulators[reader as usize - self.stages.len()].push(block, work),
         }
@@ -158,7 +163,7 @@ pub(super) fn all_failed(
     range: Range<u64>,
     context: &RankContext,
 ) -> Gatherings {
-    let mut work = Work { context, operator: SOURCE, failures: Vec::new() };
+    let mut work = Work { context, operator: SOURCE, piece: 1, failures: Vec::new() };
     range.for_each(|index| work.fail(failure.clone(), spec_label, index, 1));
     Gatherings { accumulators: Vec::new(), failures: work.failures }
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::random::Stream;
 use crate::task::{
     Args, Build,
-    pipeline::{BuiltStage, Each, Fallible, Plain, Random, RandomWith, With},
+    pipeline::{BuiltStage, Each, Expand, ExpandWith, Fallible, Plain, Random, RandomWith, With},
 };
 use crate::wire::Value;
 use std::{fmt::Display, panic::Location};
@@ -176,6 +176,57 @@ impl Client {
         A: Args<Values = W>,
     {
         self.stage::<_, _, RandomWith<A, Fallible>, _>(function, source, shared, true, Location::caller())
+    }
+
+    /// Makes any number of elements of every element of `source`, in their order.
+    ///
+    /// The iterator is advanced as its elements are needed and they are used at once, so what one element of
+    /// the source stands for, a file say, may be larger than memory: by default a thread holds up to about a
+    /// thousand of them, with [`Map::batch`] one.
+    ///
+    /// ```
+    /// use serried::prelude::*;
+    ///
+    /// # fn main() -> serried::Result<()> {
+    /// serried::run(|client| {
+    ///     let numbers = client.flat_map(|n| 0..n, 0..5u64);
+    ///     assert_eq!(numbers.compute()?, [0, 0, 1, 0, 1, 2, 0, 1, 2, 3]);
+    ///     assert_eq!(numbers.count().compute()?, 10);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn flat_map<T, R, I, S>(&self, function: fn(T) -> I, source: S) -> Map<R>
+    where
+        T: Clone + Send + 'static,
+        R: Value + Clone,
+        I: Iterator<Item = R> + 'static,
+        S: Source<Item = T>,
+    {
+        self.stage::<_, _, Expand<Plain>, _>(function, source, (), false, Location::caller())
+    }
+
+    /// As [`flat_map`](Self::flat_map), with values that are common to all elements as in
+    /// [`map_with`](Self::map_with), and an iterator whose elements may be failures: the element of the source
+    /// has failed then, and nothing more is made of it. It is not tried again, whatever [`Map::retries`] says.
+    #[track_caller]
+    pub fn try_flat_map_with<T, W, R, E, I, S, A>(
+        &self,
+        function: fn(T, &W) -> I,
+        source: S,
+        shared: A,
+    ) -> Map<R>
+    where
+        T: Clone + Send + 'static,
+        W: Send + Sync + 'static,
+        R: Value + Clone,
+        E: Display + 'static,
+        I: Iterator<Item = Result<R, E>> + 'static,
+        S: Source<Item = T>,
+        A: Args<Values = W>,
+    {
+        self.stage::<_, _, ExpandWith<A, Fallible>, _>(function, source, shared, false, Location::caller())
     }
 
     fn stage<F, R, B, A>(

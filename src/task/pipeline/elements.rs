@@ -17,6 +17,8 @@ pub(crate) struct Elements<T> {
 /// Elements of a type that only their producer and their consumer know.
 pub(crate) struct Block {
     pub(crate) range: Range<u64>,
+    /// More elements of the last index of the range follow in the next block.
+    pub(crate) open: bool,
     elements: Box<dyn Any + Send>,
 }
 
@@ -27,7 +29,7 @@ impl<T: Send + 'static> Elements<T> {
     }
 
     pub(crate) fn into_block(self) -> Block {
-        Block { range: self.range.clone(), elements: Box::new(self) }
+        Block { range: self.range.clone(), open: false, elements: Box::new(self) }
     }
 
     /// The source index of the value at `position`.
@@ -76,6 +78,16 @@ impl<T> Elements<T> {
         self.values.extend(next.values);
     }
 
+    /// Takes over what goes on with the last index.
+    fn resume(&mut self, next: Self) {
+        debug_assert_eq!(self.range.end, next.range.start + 1);
+        let mut indices = self.indices.take().unwrap_or_else(|| self.range.clone().collect());
+        indices.extend(next.indices.unwrap_or_else(|| next.range.clone().collect()));
+        self.indices = Some(indices);
+        self.range.end = next.range.end;
+        self.values.extend(next.values);
+    }
+
     /// Takes over what follows directly behind, if neither has gaps.
     pub(crate) fn append(&mut self, next: Self) -> Result<(), Self> {
         if self.range.end != next.range.start || self.indices.is_some() || next.indices.is_some() {
@@ -96,7 +108,36 @@ impl Block {
             .elements
             .downcast_ref()
             .expect("typed handles read elements as the type they were made with");
-        elements.clone().into_block()
+        Block { open: self.open, ..elements.clone().into_block() }
+    }
+}
+
+/// Elements of open blocks, until the last of them has come.
+pub(super) struct Pending<T>(Option<Elements<T>>);
+
+impl<T> Default for Pending<T> {
+    fn default() -> Self {
+        Pending(None)
+    }
+}
+
+impl<T: Send + 'static> Pending<T> {
+    /// Adds a block; the elements of whole indices, if nothing of them is missing any more.
+    pub(super) fn join(&mut self, block: Block) -> Option<Elements<T>> {
+        let open = block.open;
+        let elements = block.typed();
+        let joined = match self.0.take() {
+            None => elements,
+            Some(mut before) => {
+                before.resume(elements);
+                before
+            }
+        };
+        if open {
+            self.0 = Some(joined);
+            return None;
+        }
+        Some(joined)
     }
 }
 

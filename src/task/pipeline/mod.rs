@@ -6,6 +6,7 @@
 //! entries alone; between them a block carries `dyn Any`.
 
 mod elements;
+mod expand;
 mod sinks;
 mod sources;
 mod stages;
@@ -15,6 +16,7 @@ mod tree;
 pub(crate) use elements::{Block, Elements};
 pub(crate) use sinks::{Collect, Fold, Keep, MergeEntry, MergeFunction, Outcomes, Reduce};
 pub(crate) use sources::{CollectionEntry, Index, RangeEntry, Slices, VectorEntry, VectorSlices};
+pub(crate) use expand::{Expand, ExpandWith};
 pub(crate) use stages::{Each, Fallible, Filter, Finish, Plain, Random, RandomWith, StageHeader, With};
 pub(crate) use streams::{KeyFunction, KeyFunctionEntry, KeySpec};
 
@@ -36,6 +38,8 @@ pub(crate) struct Work<'a> {
     pub(crate) context: &'a RankContext,
     /// The stage or, behind the stages, the sink that is at work.
     pub(crate) operator: u32,
+    /// How many elements a stage that makes many of one hands on at a time.
+    pub(crate) piece: usize,
     pub(crate) failures: Vec<(u32, TaskError)>,
 }
 
@@ -71,6 +75,14 @@ pub(crate) trait Consumer {
 /// Turns elements into other elements. An element that fails is recorded and left out.
 pub(crate) trait Stage: Consumer + Send + Sync {
     fn apply(&self, block: Block, work: &mut Work<'_>) -> Block;
+
+    /// As `apply`, for a stage that hands on its results bit by bit: each block but the last is open.
+    fn stream(&self, block: Block, work: &mut Work<'_>, emit: &mut dyn FnMut(Block, &mut Work<'_>)) {
+        let open = block.open;
+        let mut results = self.apply(block, work);
+        results.open = open;
+        emit(results, work);
+    }
 }
 
 /// Brings elements together.
@@ -98,7 +110,7 @@ pub(crate) struct Geometry {
 /// What a sink has gathered so far: of a job, of a rank, of all. The order in which accumulators are merged
 /// does not change what they end in.
 pub(crate) trait Accumulator: Any + Send {
-    /// Takes the elements of whole leaves.
+    /// Takes the elements of whole leaves; the next block goes on with the last leaf of an open one.
     fn push(&mut self, block: Block, work: &mut Work<'_>);
     /// Takes what an accumulator of the same sink has gathered.
     fn merge(&mut self, other: Box<dyn Accumulator>);

@@ -1,6 +1,10 @@
 //! Sinks: collect, keep on the rank, reduce and fold.
 
-use super::{Accumulator, Block, BuiltSink, Consumer, Elements, Geometry, Sink, Work, downcast, tree::Tree};
+use super::{
+    Accumulator, Block, BuiltSink, Consumer, Elements, Geometry, Sink, Work, downcast,
+    elements::Pending,
+    tree::{Reduced, Tree},
+};
 use crate::task::{Build, CollectionId, Erased, Failure, Inputs, TaskError, contain, erase};
 use crate::wire::{self, Value, WireError};
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
@@ -34,7 +38,7 @@ impl<T: Value + Clone, const FAILURES: bool> Consumer for CollectSink<T, FAILURE
 
 impl<T: Value + Clone, const FAILURES: bool> Sink for CollectSink<T, FAILURES> {
     fn accumulator(&self, _: Geometry) -> Box<dyn Accumulator> {
-        Box::new(Pieces::<T, FAILURES> { pieces: BTreeMap::new() })
+        Box::new(Pieces::<T, FAILURES> { pieces: BTreeMap::new(), pending: Pending::default() })
     }
     fn is_eager(&self) -> bool {
         true
@@ -47,6 +51,7 @@ impl<T: Value + Clone, const FAILURES: bool> Sink for CollectSink<T, FAILURES> {
 /// Elements by the start of their range.
 struct Pieces<T, const FAILURES: bool> {
     pieces: BTreeMap<u64, Elements<T>>,
+    pending: Pending<T>,
 }
 
 impl<T: Value, const FAILURES: bool> Pieces<T, FAILURES> {
@@ -64,7 +69,9 @@ impl<T: Value, const FAILURES: bool> Pieces<T, FAILURES> {
 
 impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES> {
     fn push(&mut self, block: Block, _: &mut Work<'_>) {
-        self.insert(block.typed());
+        if let Some(elements) = self.pending.join(block) {
+            self.insert(elements);
+        }
     }
 
     fn merge(&mut self, other: Box<dyn Accumulator>) {
@@ -101,13 +108,15 @@ impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES>
             all.extend(pieces.flat_map(|piece| piece.values));
             return Ok(erase(all)?);
         }
-        let mut by_index: BTreeMap<u64, Result<T, TaskError>> =
-            failures.into_iter().filter_map(|error| Some((error.index?, Err(error)))).collect();
+        let mut by_index: Vec<(u64, Result<T, TaskError>)> = Vec::new();
         for mut piece in self.pieces.into_values() {
             let values = std::mem::take(&mut piece.values);
             by_index.extend(values.into_iter().enumerate().map(|(k, v)| (piece.index(k), Ok(v))));
         }
-        Ok(erase(by_index.into_values().collect::<Vec<_>>())?)
+        by_index.extend(failures.into_iter().filter_map(|error| Some((error.index?, Err(error)))));
+        // An index may have several values, which keep their order, and a failure behind them.
+        by_index.sort_by_key(|&(index, _)| index);
+        Ok(erase(by_index.into_iter().map(|(_, outcome)| outcome).collect::<Vec<_>>())?)
     }
 }
 
@@ -134,19 +143,21 @@ impl<T: Value + Clone> Consumer for KeepSink<T> {
 
 impl<T: Value + Clone> Sink for KeepSink<T> {
     fn accumulator(&self, _: Geometry) -> Box<dyn Accumulator> {
-        Box::new(Kept::<T> { collection: self.collection, elements: PhantomData })
+        Box::new(Kept::<T> { collection: self.collection, pending: Pending::default() })
     }
 }
 
 /// Nothing travels: the elements go to the collection at once.
 struct Kept<T> {
     collection: CollectionId,
-    elements: PhantomData<fn() -> T>,
+    pending: Pending<T>,
 }
 
 impl<T: Value + Clone> Accumulator for Kept<T> {
     fn push(&mut self, block: Block, work: &mut Work<'_>) {
-        work.context.collections.keep::<T>(self.collection, block.typed());
+        if let Some(elements) = self.pending.join(block) {
+            work.context.collections.keep::<T>(self.collection, elements);
+        }
     }
     fn merge(&mut self, _: Box<dyn Accumulator>) {}
     fn encode(&self, _: &mut Vec<u8>) -> Result<(), WireError> {
@@ -183,7 +194,7 @@ impl<T: Value + Clone> Consumer for ReduceSink<T> {
 impl<T: Value + Clone> Sink for ReduceSink<T> {
     fn accumulator(&self, geometry: Geometry) -> Box<dyn Accumulator> {
         let merge = self.merge;
-        let leaf = move |values: LeafValues<'_, T>| values.reduce(merge);
+        let leaf = move |begun: Option<T>, values: LeafValues<'_, T>| begun.into_iter().chain(values).reduce(merge);
         Box::new(Partial::new(geometry, leaf, merge, |root: Option<T>| {
             root.ok_or_else(|| Failure::error("there is no element to reduce"))
         }))
@@ -232,9 +243,12 @@ impl<T: Value + Clone, A: Value + Clone> Consumer for FoldSink<T, A> {
 impl<T: Value + Clone, A: Value + Clone> Sink for FoldSink<T, A> {
     fn accumulator(&self, geometry: Geometry) -> Box<dyn Accumulator> {
         let (fold, start, empty) = (self.fold, self.start.clone(), self.start.clone());
-        let leaf = move |mut values: LeafValues<'_, T>| {
-            let first = values.next()?;
-            Some(values.fold(fold(start.clone(), first), fold))
+        let leaf = move |begun: Option<A>, mut values: LeafValues<'_, T>| match begun {
+            Some(begun) => Some(values.fold(begun, fold)),
+            None => {
+                let first = values.next()?;
+                Some(values.fold(fold(start.clone(), first), fold))
+            }
         };
         let finish = move |root: Option<A>| Ok(root.unwrap_or(empty));
         Box::new(Partial::new(geometry, leaf, self.merge, finish))
@@ -251,13 +265,15 @@ struct Partial<T, A, L, F> {
     leaf: L,
     merge: fn(A, A) -> A,
     finish: F,
+    /// What the elements of a leaf so far stand for, if more of them are to come.
+    open: Option<Reduced<A>>,
     elements: PhantomData<fn(T)>,
 }
 
 impl<T, A: Value, L, F> Partial<T, A, L, F> {
     fn new(geometry: Geometry, leaf: L, merge: fn(A, A) -> A, finish: F) -> Self {
         let tree = Tree::new(geometry);
-        Partial { geometry, tree, leaf, merge, finish, elements: PhantomData }
+        Partial { geometry, tree, leaf, merge, finish, open: None, elements: PhantomData }
     }
 }
 
@@ -265,10 +281,11 @@ impl<T, A, L, F> Accumulator for Partial<T, A, L, F>
 where
     T: Value,
     A: Value,
-    L: Fn(LeafValues<'_, T>) -> Option<A> + Send + 'static,
+    L: Fn(Option<A>, LeafValues<'_, T>) -> Option<A> + Send + 'static,
     F: FnOnce(Option<A>) -> Result<A, Failure> + Send + 'static,
 {
     fn push(&mut self, block: Block, _: &mut Work<'_>) {
+        let open = block.open;
         let Elements { range, indices, values } = block.typed::<T>();
         let length = self.geometry.leaf;
         let mut values = values.into_iter();
@@ -286,13 +303,20 @@ where
                 }
             };
             let left = values.len() - count;
-            let reduced = contain(|| (self.leaf)(values.by_ref().take(count)));
+            let begun = self.open.take().unwrap_or(Ok(None));
+            let reduced = begun.and_then(|begun| {
+                contain(|| (self.leaf)(begun, values.by_ref().take(count)))
+                    .map_err(|failure| self.tree.while_reducing(failure, 0, position))
+            });
             // A fold that fails leaves the rest of its leaf behind.
             let rest = values.len() - left;
             values.by_ref().take(rest).for_each(drop);
-            let reduced = reduced.map_err(|failure| self.tree.while_reducing(failure, 0, position));
-            self.tree.push(position, reduced, self.merge);
             start = end;
+            if open && start == range.end {
+                self.open = Some(reduced);
+            } else {
+                self.tree.push(position, reduced, self.merge);
+            }
         }
     }
 

@@ -139,7 +139,7 @@ where
     Ok(Arc::new(MapStage { header, call, input: PhantomData }))
 }
 
-fn header(inputs: &mut Inputs<'_>) -> Result<StageHeader, Failure> {
+pub(super) fn header(inputs: &mut Inputs<'_>) -> Result<StageHeader, Failure> {
     inputs.constant()
 }
 
@@ -147,7 +147,7 @@ fn streams(header: &StageHeader, inputs: &Inputs<'_>) -> ElementStreams {
     header.key.as_ref().expect("a map with streams has a key").streams(inputs)
 }
 
-fn shared<A: Args>(inputs: &mut Inputs<'_>) -> Result<A::Values, Failure> {
+pub(super) fn shared<A: Args>(inputs: &mut Inputs<'_>) -> Result<A::Values, Failure> {
     A::unpack(&mut InputsRef(inputs)).map_err(|failure| failure.0)
 }
 
@@ -275,7 +275,7 @@ mod tests {
     fn run(stage: &dyn Stage, count: u64) -> (Elements<u64>, Vec<(u32, crate::task::TaskError)>) {
         crate::task::install_hook();
         let context = RankContext::for_tests(3);
-        let mut work = Work { context: &context, operator: 0, failures: Vec::new() };
+        let mut work = Work { context: &context, operator: 0, piece: 1, failures: Vec::new() };
         let block = Elements::dense(10..10 + count, (10..10 + count).collect()).into_block();
         let out = stage.apply(block, &mut work).typed();
         (out, work.failures)
