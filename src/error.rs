@@ -1,6 +1,7 @@
 //! What can go wrong, as values.
 
 use crate::array::ArrayError;
+use crate::bag::ReadError;
 use crate::config::SettingsError;
 use crate::random::KeyError;
 use crate::task::{FunctionError, TaskError};
@@ -34,6 +35,9 @@ pub enum Error {
     /// An operation on arrays cannot be done.
     #[error(transparent)]
     Array(#[from] Arc<ArrayError>),
+    /// Input cannot be read.
+    #[error(transparent)]
+    Read(Box<ReadError>),
     /// There is no room for data that ranks are to share.
     #[error("{0}")]
     Memory(String),
@@ -59,6 +63,12 @@ impl Error {
 impl From<crate::wire::WireError> for Error {
     fn from(error: crate::wire::WireError) -> Self {
         Error::Value(error.to_string())
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        Error::Read(Box::new(error))
     }
 }
 

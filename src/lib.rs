@@ -24,9 +24,11 @@
 //! - [`Client::submit`] and [`Client::as_completed`]: futures.
 //! - [`Client::scatter`], [`Client::broadcast`], [`Client::share`], [`Client::local`]: data that tasks read.
 //! - [`array`](mod@array): chunked arrays.
+//! - [`bag`]: lines and records of files that need not fit into memory.
 //! - [`random`]: streams that belong to the piece of work, never to the worker.
 
 pub mod array;
+pub mod bag;
 mod client;
 mod config;
 mod error;
@@ -48,7 +50,7 @@ pub use bytemuck;
 pub use client::{
     Argument, Arguments, AsCompleted, Assembled, Assembly, Bind, Builder, Client, Collection, Delayed,
     ElementsHandle, ElementsList, Function, Functions, Future, Itself, List, Local, Map, Parameter,
-    Parameters, Prepared, Several, Shape, SharedSlice, Source, StreamHandle, Targets, run,
+    Parameters, Prepared, Several, Shape, SharedSlice, Source, StreamHandle, Targets, Together, run,
 };
 pub use config::{Heuristic, RankZero, Scheduler, SettingsError};
 pub use error::{Error, Result};
@@ -71,6 +73,8 @@ mod documents {
     struct Readme;
     #[doc = include_str!("../docs/random.md")]
     struct Random;
+    #[doc = include_str!("../docs/bags.md")]
+    struct Bags;
     #[doc = include_str!("../docs/arrays.md")]
     struct Arrays;
 }

@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 /// From the bottom of what may be used to the top of what may use it. `error.rs`, `config.rs` and
 /// `notice.rs` are for all: errors wrap those of the layers that the user meets.
-const LAYERS: [&str; 10] =
-    ["random", "sum", "wire", "task", "graph", "scheduler", "worker", "transport", "client", "array"];
+const LAYERS: [&str; 11] =
+    ["random", "sum", "wire", "task", "graph", "scheduler", "worker", "transport", "client", "array", "bag"];
 
 fn check(folder: &Path, layer: usize, wrong: &mut Vec<String>) {
     for entry in fs::read_dir(folder).expect("a folder of sources").flatten() {

@@ -1,7 +1,7 @@
 //! Functions as arguments of tasks.
 
 use crate::error::Error;
-use crate::task::{Arg, Build, FnRef, FunctionError, Inputs, InputsRef, Record, Sealed, TaskFailure};
+use crate::task::{Arg, Args, Build, FnRef, FunctionError, Inputs, InputsRef, Record, Sealed, TaskFailure};
 use crate::wire::WireError;
 use std::marker::PhantomData;
 
@@ -136,5 +136,36 @@ impl<O: 'static> Arg for Functions<O> {
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Vec<O>, TaskFailure> {
         let count: u32 = inputs.0.constant()?;
         (0..count).map(|_| Function::unpack_reference(inputs)).collect()
+    }
+}
+
+/// A tuple of arguments as one argument: the function takes the tuple of their values.
+///
+/// For libraries that put arguments of their own beside those of their users.
+///
+/// ```
+/// use serried::{Together, prelude::*};
+///
+/// # fn main() -> serried::Result<()> {
+/// serried::run(|client| {
+///     let x = client.delayed(|(x,)| x + 1, (1,));
+///     let sum = client.delayed(|(a, (b, c)): (i64, (i64, i64))| a + b * c, (5, Together((x, 10))));
+///     assert_eq!(client.compute(&sum)?, 25);
+///     Ok(())
+/// })
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Together<A>(pub A);
+
+impl<A> Sealed for Together<A> {}
+
+impl<A: Args> Arg for Together<A> {
+    type Value = A::Values;
+    fn pack(&self, record: &mut Record) {
+        self.0.pack(record);
+    }
+    fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<A::Values, TaskFailure> {
+        A::unpack(inputs)
     }
 }

@@ -30,7 +30,7 @@ mod walk;
 pub use client::Client;
 pub use data::Local;
 pub use delayed::Delayed;
-pub use function::{Bind, Function, Functions, Itself};
+pub use function::{Bind, Function, Functions, Itself, Together};
 pub use future::{AsCompleted, Future};
 pub use handles::List;
 pub use map::Map;

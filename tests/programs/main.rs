@@ -4,6 +4,7 @@
 //! MPI: `MPICC=mpicc.mpich CARGO_TARGET_DIR=target/mpich cargo test` builds and runs them.
 
 mod answers;
+mod bags;
 mod failures;
 mod files;
 mod launcher;

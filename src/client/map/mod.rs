@@ -18,8 +18,9 @@ use crate::random::Key;
 use crate::task::{
     Args, Build, CollectionId, FnRef, NodeId, Record, TaskError,
     pipeline::{
-        BuiltSink, BuiltStage, Collect, CollectionEntry, Each, Filter, Fold, Keep, KeyFunction,
-        KeyFunctionEntry, KeySpec, MergeEntry, MergeFunction, Outcomes, Plain, Reduce, StageHeader,
+        BuiltSink, BuiltStage, Collect, CollectionEntry, Each, Filter, Fold, FoldWith, Keep, KeyFunction,
+        KeyFunctionEntry, KeySpec, MergeEntry, MergeFunction, MergeWithFunction, Outcomes, Plain, Reduce,
+        StageHeader,
     },
 };
 use crate::wire::{self, Value};
@@ -265,6 +266,54 @@ impl<T: Value + Clone> Map<T> {
         })
     }
 
+    /// As [`fold`](Self::fold), with values that are common to all elements: functions that the two functions
+    /// call, for example. They are values, not handles.
+    ///
+    /// ```
+    /// use serried::prelude::*;
+    ///
+    /// # fn main() -> serried::Result<()> {
+    /// serried::run(|client| {
+    ///     let numbers = client.map(|i| i, 0..100u64);
+    ///     let add = |sum, i, (modulus,): &(u64,)| (sum + i) % modulus;
+    ///     assert_eq!(numbers.fold_with(0, add, add, (7,)).compute()?, 4950 % 7);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn fold_with<A, W, S>(
+        &self,
+        start: A,
+        fold: fn(A, T, &W) -> A,
+        merge: fn(A, A, &W) -> A,
+        shared: S,
+    ) -> Delayed<A>
+    where
+        A: Value + Clone,
+        W: Send + Sync + 'static,
+        S: Args<Values = W>,
+    {
+        let place = Location::caller();
+        let mut record = Record::default();
+        shared.pack(&mut record);
+        let accepted = self.node.core.accept(&mut record, Label::Place(place)).and_then(|()| {
+            if record.inputs.is_empty() && !record.has_stream {
+                return Ok(());
+            }
+            let problem = "what a fold shares are values; a handle or a stream cannot be one of them";
+            Err(Error::Usage(problem.into()))
+        });
+        self.sink::<fn(A, T, &W) -> A, FoldWith<T, A, S>, A>(fold, place, move |constants| {
+            accepted?;
+            let merge: FnRef<MergeWithFunction<A, W>> = FnRef::new::<fn(A, A, &W) -> A, MergeEntry>(merge)?;
+            wire::encode(&merge, constants)?;
+            wire::encode(&start, constants)?;
+            constants.extend_from_slice(&record.constants);
+            Ok(())
+        })
+    }
+
     /// The number of elements.
     #[track_caller]
     pub fn count(&self) -> Delayed<u64> {
@@ -323,6 +372,33 @@ impl<T: Value + Clone> Map<T> {
             |constants| Ok(wire::encode(&id, constants)?),
         );
         Ok((Persisting { node: Arc::clone(&self.node), kept }, done))
+    }
+
+    /// The map over the first `length` elements of its source only: for results that few elements may decide.
+    ///
+    /// An element has the same index, and so the same stream, as in the whole map.
+    ///
+    /// ```
+    /// use serried::prelude::*;
+    ///
+    /// # fn main() -> serried::Result<()> {
+    /// serried::run(|client| {
+    ///     let squares = client.map(|i| i * i, 0..1_000_000_000u64);
+    ///     assert_eq!(squares.head(3).compute()?, [0, 1, 4]);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn head(&self, length: u64) -> Map<T> {
+        Map::from_node(Arc::new(self.node.head(length)))
+    }
+
+    /// The number of elements of the source, which is that of the map if nothing is filtered and nothing made
+    /// many of.
+    #[must_use]
+    pub fn source_len(&self) -> u64 {
+        self.node.length
     }
 
     fn sink<F, B, R>(

@@ -96,6 +96,16 @@ impl MapNode {
         MapNode { problem: Some(problem), ..MapNode::new(core, 0, Origin::Broken) }
     }
 
+    /// The same over the first elements of the source.
+    pub(super) fn head(&self, length: u64) -> Self {
+        let mut node = self.clone();
+        node.length = self.length.min(length);
+        if let (Origin::Stage(stage), None) = (&mut node.origin, self.kept.get()) {
+            stage.from = Arc::new(stage.from.head(length));
+        }
+        node
+    }
+
     pub(super) fn set_key(&mut self, key: Result<KeySpec>) {
         // What was kept was drawn from other streams.
         self.kept = OnceLock::new();

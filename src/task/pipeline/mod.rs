@@ -14,9 +14,11 @@ mod streams;
 mod tree;
 
 pub(crate) use elements::{Block, Elements};
-pub(crate) use sinks::{Collect, Fold, Keep, MergeEntry, MergeFunction, Outcomes, Reduce};
-pub(crate) use sources::{CollectionEntry, Index, RangeEntry, Slices, VectorEntry, VectorSlices};
 pub(crate) use expand::{Expand, ExpandWith};
+pub(crate) use sinks::{
+    Collect, Fold, FoldWith, Keep, MergeEntry, MergeFunction, MergeWithFunction, Outcomes, Reduce,
+};
+pub(crate) use sources::{CollectionEntry, Index, RangeEntry, Slices, VectorEntry, VectorSlices};
 pub(crate) use stages::{Each, Fallible, Filter, Finish, Plain, Random, RandomWith, StageHeader, With};
 pub(crate) use streams::{KeyFunction, KeyFunctionEntry, KeySpec};
 

@@ -5,7 +5,7 @@ use super::{
     elements::Pending,
     tree::{Reduced, Tree},
 };
-use crate::task::{Build, CollectionId, Erased, Failure, Inputs, TaskError, contain, erase};
+use crate::task::{Args, Build, CollectionId, Erased, Failure, Inputs, InputsRef, TaskError, contain, erase};
 use crate::wire::{self, Value, WireError};
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
 
@@ -194,7 +194,8 @@ impl<T: Value + Clone> Consumer for ReduceSink<T> {
 impl<T: Value + Clone> Sink for ReduceSink<T> {
     fn accumulator(&self, geometry: Geometry) -> Box<dyn Accumulator> {
         let merge = self.merge;
-        let leaf = move |begun: Option<T>, values: LeafValues<'_, T>| begun.into_iter().chain(values).reduce(merge);
+        let leaf =
+            move |begun: Option<T>, values: LeafValues<'_, T>| begun.into_iter().chain(values).reduce(merge);
         Box::new(Partial::new(geometry, leaf, merge, |root: Option<T>| {
             root.ok_or_else(|| Failure::error("there is no element to reduce"))
         }))
@@ -255,33 +256,105 @@ impl<T: Value + Clone, A: Value + Clone> Sink for FoldSink<T, A> {
     }
 }
 
+/// As [`Fold`], where both functions see the same values `W`.
+pub(crate) struct FoldWith<T, A, S>(PhantomData<(T, A, S)>);
+
+struct FoldWithSink<T, A, W> {
+    start: A,
+    fold: fn(A, T, &W) -> A,
+    merge: fn(A, A, &W) -> A,
+    shared: Arc<W>,
+}
+
+impl<T, A, S> Build<fn(A, T, &S::Values) -> A> for FoldWith<T, A, S>
+where
+    T: Value + Clone,
+    A: Value + Clone,
+    S: Args<Values: Send + Sync + 'static>,
+{
+    type Output = BuiltSink;
+    fn build(fold: fn(A, T, &S::Values) -> A, inputs: &mut Inputs<'_>) -> BuiltSink {
+        let merge: crate::task::FnRef<MergeWithFunction<A, S::Values>> = inputs.constant()?;
+        let merge = merge.resolve()?.call(inputs).0;
+        let start = inputs.constant()?;
+        let shared = S::unpack(&mut InputsRef(inputs)).map_err(|failure| failure.0)?;
+        Ok(Arc::new(FoldWithSink { start, fold, merge, shared: Arc::new(shared) }))
+    }
+}
+
+/// A merge function that sees shared values, on its way.
+pub(crate) struct MergeWithFunction<A, W>(fn(A, A, &W) -> A);
+
+impl<A: 'static, W: 'static> Build<fn(A, A, &W) -> A> for MergeEntry {
+    type Output = MergeWithFunction<A, W>;
+    fn build(function: fn(A, A, &W) -> A, _: &mut Inputs<'_>) -> MergeWithFunction<A, W> {
+        MergeWithFunction(function)
+    }
+}
+
+impl<T, A, W> Consumer for FoldWithSink<T, A, W>
+where
+    T: Value + Clone,
+    A: Value + Clone,
+    W: Send + Sync + 'static,
+{
+    fn duplicate(&self, block: &Block) -> Block {
+        block.copy::<T>()
+    }
+}
+
+impl<T, A, W> Sink for FoldWithSink<T, A, W>
+where
+    T: Value + Clone,
+    A: Value + Clone,
+    W: Send + Sync + 'static,
+{
+    fn accumulator(&self, geometry: Geometry) -> Box<dyn Accumulator> {
+        let (fold, start, empty) = (self.fold, self.start.clone(), self.start.clone());
+        let (merge, shared, of_merge) = (self.merge, Arc::clone(&self.shared), Arc::clone(&self.shared));
+        let leaf = move |begun: Option<A>, mut values: LeafValues<'_, T>| {
+            let add = |so_far, value| fold(so_far, value, &shared);
+            match begun {
+                Some(begun) => Some(values.fold(begun, add)),
+                None => {
+                    let first = values.next()?;
+                    Some(values.fold(add(start.clone(), first), add))
+                }
+            }
+        };
+        let finish = move |root: Option<A>| Ok(root.unwrap_or(empty));
+        Box::new(Partial::new(geometry, leaf, move |a, b| merge(a, b, &of_merge), finish))
+    }
+}
+
 /// The elements of one leaf.
 type LeafValues<'a, T> = std::iter::Take<&'a mut std::vec::IntoIter<T>>;
 
 /// A part of a reduction.
-struct Partial<T, A, L, F> {
+struct Partial<T, A, L, M, F> {
     geometry: Geometry,
     tree: Tree<A>,
     leaf: L,
-    merge: fn(A, A) -> A,
+    merge: M,
     finish: F,
     /// What the elements of a leaf so far stand for, if more of them are to come.
     open: Option<Reduced<A>>,
     elements: PhantomData<fn(T)>,
 }
 
-impl<T, A: Value, L, F> Partial<T, A, L, F> {
-    fn new(geometry: Geometry, leaf: L, merge: fn(A, A) -> A, finish: F) -> Self {
+impl<T, A: Value, L, M, F> Partial<T, A, L, M, F> {
+    fn new(geometry: Geometry, leaf: L, merge: M, finish: F) -> Self {
         let tree = Tree::new(geometry);
         Partial { geometry, tree, leaf, merge, finish, open: None, elements: PhantomData }
     }
 }
 
-impl<T, A, L, F> Accumulator for Partial<T, A, L, F>
+impl<T, A, L, M, F> Accumulator for Partial<T, A, L, M, F>
 where
     T: Value,
     A: Value,
     L: Fn(Option<A>, LeafValues<'_, T>) -> Option<A> + Send + 'static,
+    M: Fn(A, A) -> A + Send + 'static,
     F: FnOnce(Option<A>) -> Result<A, Failure> + Send + 'static,
 {
     fn push(&mut self, block: Block, _: &mut Work<'_>) {
@@ -315,13 +388,13 @@ where
             if open && start == range.end {
                 self.open = Some(reduced);
             } else {
-                self.tree.push(position, reduced, self.merge);
+                self.tree.push(position, reduced, &self.merge);
             }
         }
     }
 
     fn merge(&mut self, other: Box<dyn Accumulator>) {
-        self.tree.merge(downcast::<Self>(other).tree, self.merge);
+        self.tree.merge(downcast::<Self>(other).tree, &self.merge);
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
@@ -329,11 +402,12 @@ where
     }
 
     fn merge_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.tree.merge(wire::decode(bytes)?, self.merge);
+        self.tree.merge(wire::decode(bytes)?, &self.merge);
         Ok(())
     }
 
     fn finish(self: Box<Self>, _: Vec<TaskError>) -> Result<Arc<dyn Erased>, Failure> {
-        Ok(erase((self.finish)(self.tree.into_root(self.merge)?)?)?)
+        let Partial { tree, merge, finish, .. } = *self;
+        Ok(erase(finish(tree.into_root(&merge)?)?)?)
     }
 }

@@ -35,7 +35,7 @@ impl<T: Value> Tree<T> {
     }
 
     /// Adds a leaf.
-    pub(super) fn push(&mut self, leaf: u64, mut value: Reduced<T>, merge: fn(T, T) -> T) {
+    pub(super) fn push(&mut self, leaf: u64, mut value: Reduced<T>, merge: impl Fn(T, T) -> T + Copy) {
         let follows = self.run.last().is_none_or(|&(level, position, _)| (position + 1) << level == leaf);
         if !follows {
             self.settle(merge);
@@ -52,14 +52,14 @@ impl<T: Value> Tree<T> {
     }
 
     /// Gives the nodes of the run their places among the others.
-    fn settle(&mut self, merge: fn(T, T) -> T) {
+    fn settle(&mut self, merge: impl Fn(T, T) -> T + Copy) {
         for (level, position, value) in std::mem::take(&mut self.run) {
             self.insert(level, position, value, merge);
         }
     }
 
     /// Adds the nodes of another part.
-    pub(super) fn merge(&mut self, other: Tree<T>, merge: fn(T, T) -> T) {
+    pub(super) fn merge(&mut self, other: Tree<T>, merge: impl Fn(T, T) -> T + Copy) {
         self.settle(merge);
         let run = other.run.into_iter();
         let others = other.nodes.into_iter().map(|((level, position), value)| (level, position, value));
@@ -68,7 +68,13 @@ impl<T: Value> Tree<T> {
         }
     }
 
-    fn insert(&mut self, mut level: u8, mut position: u64, mut value: Reduced<T>, merge: fn(T, T) -> T) {
+    fn insert(
+        &mut self,
+        mut level: u8,
+        mut position: u64,
+        mut value: Reduced<T>,
+        merge: impl Fn(T, T) -> T + Copy,
+    ) {
         while self.width(level) > 1 {
             let sibling = position ^ 1;
             let last_of_odd = sibling >= self.width(level);
@@ -94,7 +100,7 @@ impl<T: Value> Tree<T> {
         position: u64,
         left: Reduced<T>,
         right: Reduced<T>,
-        merge: fn(T, T) -> T,
+        merge: impl Fn(T, T) -> T + Copy,
     ) -> Reduced<T> {
         match (left?, right?) {
             (Some(left), Some(right)) => match contain(|| merge(left, right)) {
@@ -122,7 +128,7 @@ impl<T: Value> Tree<T> {
     }
 
     /// What the root stands for.
-    pub(super) fn into_root(mut self, merge: fn(T, T) -> T) -> Reduced<T> {
+    pub(super) fn into_root(mut self, merge: impl Fn(T, T) -> T + Copy) -> Reduced<T> {
         self.settle(merge);
         match self.nodes.pop_first() {
             None => Ok(None),

@@ -1,0 +1,81 @@
+//! What can be wrong with input.
+
+use std::{fmt, io, path::Path, sync::Arc};
+
+/// What is wrong with an input file, and where.
+#[derive(Debug, Clone)]
+pub struct ReadError {
+    /// The file, or the pattern that no file matches.
+    pub file: String,
+    /// The line, counted from 1, if it is one line's fault.
+    pub line: Option<u64>,
+    /// Bytes before the fault, after decompression if the file is compressed.
+    pub offset: Option<u64>,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// What is wrong with input.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// No file matches the pattern.
+    #[error("no file matches; is the path right, as seen from every node?")]
+    NoMatch,
+    /// A pattern that cannot be one.
+    #[error("not a pattern of file names: {0}")]
+    Pattern(String),
+    /// The system's error.
+    #[error("{0}")]
+    System(Arc<io::Error>),
+    /// The file has become shorter while it was read.
+    #[error("the file is shorter than it was when the run began; do not change files while they are read")]
+    Shrunk,
+    /// A line that is not text in the encoding that was asked for.
+    #[error(
+        "not valid UTF-8; choose `Encoding::Latin1` or `Encoding::Replace`, or `Faults::Skip` to leave such \
+         lines out"
+    )]
+    Encoding,
+    /// A line that memory should not hold.
+    #[error("a line is longer than {0} bytes")]
+    LongLine(u64),
+    /// A compressed file that cannot be decompressed.
+    #[error("the {format} data is damaged or cut off: {problem}")]
+    Compressed {
+        /// The format.
+        format: &'static str,
+        /// What the decoder says.
+        problem: String,
+    },
+    /// A record that cannot be understood.
+    #[error("bad record: {0}")]
+    Record(String),
+}
+
+impl ReadError {
+    /// A fault of a whole file.
+    pub(super) fn of_file(file: &Path, fault: Fault) -> Self {
+        ReadError { file: file.display().to_string(), line: None, offset: None, fault }
+    }
+
+    /// The system's error on a file.
+    pub(super) fn system(file: &Path, error: io::Error) -> Self {
+        ReadError::of_file(file, Fault::System(Arc::new(error)))
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        if let Some(offset) = self.offset {
+            write!(f, ", byte {offset}")?;
+        }
+        write!(f, ": {}", self.fault)
+    }
+}
+
+impl std::error::Error for ReadError {}

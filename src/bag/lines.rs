@@ -1,0 +1,384 @@
+//! Bags of lines: text that stays where it was read.
+
+use super::{
+    bag::{Bag, First},
+    block::{Chooser, LineBlock},
+    counter::Frequencies,
+    part::Part,
+    paths::Paths,
+    read::{Input, Pieces},
+    reading::Reading,
+};
+use crate::client::{Client, Delayed, Function, Map, Together};
+use crate::error::Result;
+use crate::task::Args;
+use crate::wire::Value;
+
+/// Lines of text files, or parts of lines, in the order of the files.
+///
+/// Functions are given a `&str` into the memory that the file was read into, and nothing is copied. What they
+/// cannot capture comes as shared values, as in [`Client::map_with`], to the functions ending in `_with`.
+///
+/// Results are lazy. What is computed together reads the input once:
+///
+/// ```
+/// use serried::prelude::*;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("a.txt"), "one\ntwo\nthree\n")?;
+/// std::fs::write(folder.path().join("b.txt"), "four\nfive")?;
+/// let pattern = folder.path().join("*.txt");
+/// serried::run(|client| {
+///     let lines = client.read_text(&*pattern)?;
+///     let with_o = lines.filter(|line| line.contains('o'));
+///     let (all, some, first) = client.compute((&lines.count(), &with_o.count(), &with_o.first(2)))?;
+///     assert_eq!((all, some), (5, 3));
+///     assert_eq!(first, ["one", "two"]);
+///     Ok(())
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Lines {
+    pub(super) client: Client,
+    pub(super) blocks: Map<LineBlock>,
+    pub(super) input: Input,
+}
+
+impl Client {
+    /// The lines of text files, in the order of their names; see [`Paths`] for patterns.
+    ///
+    /// Files are recognised by their content, not by their name. Large ones are divided at line ends. A line
+    /// ends with a line feed, or a carriage return and a line feed, neither of which belongs to it; the last
+    /// one of a file may end without.
+    ///
+    /// # Errors
+    /// If no file matches a pattern, or one cannot be opened. What is found wrong later fails what is computed.
+    #[track_caller]
+    pub fn read_text(&self, paths: impl Into<Paths>) -> Result<Lines> {
+        self.read_text_as(paths, &Reading::new())
+    }
+
+    /// As [`read_text`](Self::read_text), with settings.
+    ///
+    /// # Errors
+    /// As for [`read_text`](Self::read_text), unless faults are to be skipped.
+    #[track_caller]
+    pub fn read_text_as(&self, paths: impl Into<Paths>, reading: &Reading) -> Result<Lines> {
+        let input = Input::find(&paths.into(), reading)?;
+        let units = input.units();
+        let pieces = |unit: u64, (input,): &(Input,)| Pieces::new(unit, input);
+        let blocks = self.try_flat_map_with(pieces, 0..units, (input.clone(),)).batch(1).label("read_text");
+        Ok(Lines { client: self.clone(), blocks, input })
+    }
+}
+
+/// Where parts of a line are collected; see [`Lines::parts`].
+#[derive(Debug)]
+pub struct Parts<'c, 'a>(&'c mut Chooser<'a>);
+
+impl<'a> Parts<'_, 'a> {
+    /// Adds a part of the line.
+    ///
+    /// # Panics
+    /// If it is text from elsewhere.
+    #[inline]
+    pub fn push(&mut self, part: &'a str) {
+        self.0.push(part);
+    }
+}
+
+impl Lines {
+    fn stage<A: Args<Values: Send + Sync + 'static>>(
+        &self,
+        stage: fn(LineBlock, &A::Values) -> LineBlock,
+        shared: A,
+    ) -> Lines {
+        let blocks = self.client.map_with(stage, &self.blocks, shared);
+        Lines { client: self.client.clone(), blocks, input: self.input.clone() }
+    }
+
+    /// Keeps the lines for which `keep` is true.
+    #[must_use]
+    pub fn filter(&self, keep: fn(&str) -> bool) -> Lines {
+        let stage = |block: LineBlock, (keep,): &(fn(&str) -> bool,)| {
+            block.choose(|line, chooser| {
+                if keep(line) {
+                    chooser.push(line);
+                }
+            })
+        };
+        self.stage(stage, (Function::new(keep),))
+    }
+
+    /// Keeps the lines for which `keep` is true, with values that are common to all lines: a pattern that each
+    /// rank compiles for itself, for example.
+    ///
+    /// ```
+    /// use serried::prelude::*;
+    /// use std::sync::Arc;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let file = tempfile::NamedTempFile::new()?;
+    /// std::fs::write(file.path(), "a1\nb2\nc\n")?;
+    /// serried::run(|client| {
+    ///     let pattern = client.local(|(text,): (String,)| text.into_bytes(), ("12".to_owned(),))?;
+    ///     let lines = client.read_text(file.path())?;
+    ///     let found = lines.filter_with(
+    ///         |line, (pattern,): &(Arc<Vec<u8>>,)| line.bytes().any(|byte| pattern.contains(&byte)),
+    ///         (&pattern,),
+    ///     );
+    ///     assert_eq!(found.count().compute()?, 2);
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn filter_with<W, A>(&self, keep: fn(&str, &W) -> bool, shared: A) -> Lines
+    where
+        W: Send + Sync + 'static,
+        A: Args<Values = W>,
+    {
+        let stage = |block: LineBlock, (keep, shared): &(fn(&str, &W) -> bool, W)| {
+            block.choose(|line, chooser| {
+                if keep(line, shared) {
+                    chooser.push(line);
+                }
+            })
+        };
+        self.stage(stage, (Function::new(keep), Together(shared)))
+    }
+
+    /// A part of each line, such as one of its fields.
+    ///
+    /// The function returns a part of what it is given, so nothing is copied; new text is what
+    /// [`map`](Self::map) makes.
+    #[must_use]
+    pub fn part(&self, part: fn(&str) -> &str) -> Lines {
+        let stage = |block: LineBlock, (part,): &(fn(&str) -> &str,)| {
+            block.choose(|line, chooser| chooser.push(part(line)))
+        };
+        self.stage(stage, (Function::new(part),))
+    }
+
+    /// Any number of parts of each line, in the order in which the function adds them.
+    ///
+    /// ```
+    /// use serried::prelude::*;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let file = tempfile::NamedTempFile::new()?;
+    /// std::fs::write(file.path(), "a b\n\nb c\n")?;
+    /// serried::run(|client| {
+    ///     let lines = client.read_text(file.path())?;
+    ///     let words = lines.parts(|line, parts| line.split_whitespace().for_each(|word| parts.push(word)));
+    ///     let frequencies = words.frequencies().compute()?;
+    ///     assert_eq!(frequencies.top(1), [(&"b".to_owned(), 2)]);
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn parts(&self, parts: for<'a> fn(&'a str, &mut Parts<'_, 'a>)) -> Lines {
+        let stage = |block: LineBlock, (parts,): &(for<'a> fn(&'a str, &mut Parts<'_, 'a>),)| {
+            block.choose(|line, chooser| parts(line, &mut Parts(chooser)))
+        };
+        self.stage(stage, (Function::new(parts),))
+    }
+
+    /// The number of lines.
+    #[must_use]
+    pub fn count(&self) -> Delayed<u64> {
+        self.blocks.map(|block| block.count()).fold(0, |a, b| a + b, |a, b| a + b)
+    }
+
+    /// How many lines, records or files were left out because something was wrong with them. Always zero if
+    /// faults are errors.
+    #[must_use]
+    pub fn skipped(&self) -> Delayed<u64> {
+        let missing = self.input.missing;
+        let skipped = self.blocks.map(|block| block.skipped).fold(0, |a, b| a + b, |a, b| a + b);
+        self.client.delayed(|(skipped, missing): (u64, u64)| skipped + missing, (skipped, missing))
+    }
+
+    /// The first `n` lines, in the order of the files. Together with other results it costs next to nothing;
+    /// by itself it reads all files, and [`take`](Self::take) does not.
+    #[must_use]
+    pub fn first(&self, n: usize) -> Delayed<Vec<String>> {
+        first_of(&self.client, &self.blocks, n)
+    }
+
+    /// The first `n` lines, at once, reading little more of the files than has to be read for them.
+    ///
+    /// # Errors
+    /// What goes wrong in what is read.
+    pub fn take(&self, n: usize) -> Result<Vec<String>> {
+        let mut units = 1;
+        loop {
+            let found = first_of(&self.client, &self.blocks.head(units), n).compute()?;
+            if found.len() >= n || units >= self.blocks.source_len() {
+                return Ok(found);
+            }
+            units = units.saturating_mul(8);
+        }
+    }
+
+    /// All lines, in the order of the files.
+    #[must_use]
+    pub fn collect(&self) -> Delayed<Vec<String>> {
+        self.first(usize::MAX)
+    }
+
+    /// How often each line, or part, occurs.
+    #[must_use]
+    pub fn frequencies(&self) -> Delayed<Frequencies<String>> {
+        self.blocks.fold(
+            Frequencies::default(),
+            |mut counts, block: LineBlock| {
+                block.each(|line| counts.add_text(line));
+                counts
+            },
+            Frequencies::merge,
+        )
+    }
+
+    /// Folds the lines of each unit of the input into an accumulator that begins as `start`, then merges
+    /// accumulators in a fixed order. `start` has to be neutral: merging it changes nothing.
+    #[must_use]
+    pub fn fold<A: Value + Clone>(
+        &self,
+        start: A,
+        fold: fn(A, &str) -> A,
+        merge: fn(A, A) -> A,
+    ) -> Delayed<A> {
+        type Functions<A> = (fn(A, &str) -> A, fn(A, A) -> A);
+        let add = |so_far, block: LineBlock, (fold, _): &Functions<A>| {
+            let mut folded = Some(so_far);
+            block.each(|line| folded = folded.take().map(|so_far| fold(so_far, line)));
+            folded.expect("taken and put back")
+        };
+        let join = |a, b, (_, merge): &Functions<A>| merge(a, b);
+        self.blocks.fold_with(start, add, join, (Function::new(fold), Function::new(merge)))
+    }
+
+    /// A value for each line.
+    #[must_use]
+    pub fn map<U: Value + Clone>(&self, function: fn(&str) -> U) -> Bag<U> {
+        let stage = |block: LineBlock, (function,): &(fn(&str) -> U,)| {
+            values(&block, |line, values| values.push(function(line)))
+        };
+        self.bag(stage, (Function::new(function),))
+    }
+
+    /// As [`map`](Self::map), with values that are common to all lines.
+    #[must_use]
+    pub fn map_with<U, W, A>(&self, function: fn(&str, &W) -> U, shared: A) -> Bag<U>
+    where
+        U: Value + Clone,
+        W: Send + Sync + 'static,
+        A: Args<Values = W>,
+    {
+        let stage = |block: LineBlock, (function, shared): &(fn(&str, &W) -> U, W)| {
+            values(&block, |line, values| values.push(function(line, shared)))
+        };
+        self.bag(stage, (Function::new(function), Together(shared)))
+    }
+
+    /// A value for each line for which the function has one.
+    #[must_use]
+    pub fn filter_map<U: Value + Clone>(&self, function: fn(&str) -> Option<U>) -> Bag<U> {
+        let stage = |block: LineBlock, (function,): &(fn(&str) -> Option<U>,)| {
+            values(&block, |line, values| values.extend(function(line)))
+        };
+        self.bag(stage, (Function::new(function),))
+    }
+
+    /// As [`filter_map`](Self::filter_map), with values that are common to all lines.
+    #[must_use]
+    pub fn filter_map_with<U, W, A>(&self, function: fn(&str, &W) -> Option<U>, shared: A) -> Bag<U>
+    where
+        U: Value + Clone,
+        W: Send + Sync + 'static,
+        A: Args<Values = W>,
+    {
+        type Shared<U, W> = (fn(&str, &W) -> Option<U>, W);
+        let stage = |block: LineBlock, (function, shared): &Shared<U, W>| {
+            values(&block, |line, values| values.extend(function(line, shared)))
+        };
+        self.bag(stage, (Function::new(function), Together(shared)))
+    }
+
+    /// Any number of values for each line, in their order.
+    #[must_use]
+    pub fn flat_map<U, I>(&self, function: fn(&str) -> I) -> Bag<U>
+    where
+        U: Value + Clone,
+        I: IntoIterator<Item = U> + 'static,
+    {
+        let stage = |block: LineBlock, (function,): &(fn(&str) -> I,)| {
+            values(&block, |line, values| values.extend(function(line)))
+        };
+        self.bag(stage, (Function::new(function),))
+    }
+
+    /// The lines as values of their own.
+    #[must_use]
+    pub fn to_bag(&self) -> Bag<String> {
+        self.map(str::to_owned)
+    }
+
+    /// A random choice of the lines: each is in it with the probability `fraction`, by the seed and its place in
+    /// its file.
+    ///
+    /// The choice is the same for any number of ranks and threads, and for any block size, if the file is plain,
+    /// xz, or compressed in one piece; if it is divided otherwise, for one block size.
+    #[must_use]
+    pub fn sample(&self, fraction: f64, seed: u64) -> Lines {
+        let stage = |block: LineBlock, (fraction, seed): &(f64, u64)| {
+            block.choose(|line, chooser| {
+                if block.place().is_chosen(block.offset_of(line) as u64, *fraction, *seed) {
+                    chooser.push(line);
+                }
+            })
+        };
+        self.stage(stage, (fraction, seed))
+    }
+
+    fn bag<U, A>(&self, stage: fn(LineBlock, &A::Values) -> Part<U>, shared: A) -> Bag<U>
+    where
+        U: Value + Clone,
+        A: Args<Values: Send + Sync + 'static>,
+    {
+        let parts = self.client.map_with(stage, &self.blocks, shared);
+        Bag { client: self.client.clone(), parts: vec![parts], missing: self.input.missing }
+    }
+}
+
+/// What is made of the lines of a piece.
+fn values<U>(block: &LineBlock, mut make: impl FnMut(&str, &mut Vec<U>)) -> Part<U> {
+    let mut values = Vec::new();
+    block.each(|line| make(line, &mut values));
+    Part::new(values, block.place().clone(), block.skipped)
+}
+
+fn first_of(client: &Client, blocks: &Map<LineBlock>, n: usize) -> Delayed<Vec<String>> {
+    let stage = |block: LineBlock, (most,): &(u64,)| {
+        let mut values = Vec::new();
+        block.visit(|line| {
+            let wanted = (values.len() as u64) < *most;
+            if wanted {
+                values.push(line.to_owned());
+            }
+            wanted
+        });
+        First { most: *most, values }
+    };
+    let most = n as u64;
+    let first = client.map_with(stage, blocks, (most,));
+    let first = first.fold(First { most, values: Vec::new() }, First::then, First::then);
+    client.delayed(|(first,): (First<String>,)| first.values, (first,))
+}

@@ -1,0 +1,191 @@
+//! Bags give what serial programs give, on any number of threads and for any block size.
+
+use super::{Bag, Compression, Faults, Lines, Reading};
+use crate::{Builder, Client, Result, Scheduler};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+const TEXT: [&str; 4] = ["b 2\na 1\n\nc 30\na 4\r\n", "", "\u{feff}d 5\ne 6 é\nb 7", "a 8\n"];
+
+fn write(folder: &Path) {
+    for (number, text) in TEXT.iter().enumerate() {
+        fs::write(folder.join(format!("in-{number}")), text).expect("written");
+    }
+}
+
+fn serial() -> Vec<String> {
+    TEXT.iter().flat_map(|text| text.trim_start_matches('\u{feff}').lines()).map(str::to_owned).collect()
+}
+
+fn number(line: &str) -> Option<(String, u64)> {
+    let mut fields = line.split(' ');
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}
+
+/// Runs a program on different numbers of threads and with different blocks; all give the same.
+fn everywhere<R: PartialEq + std::fmt::Debug + Send>(
+    program: impl Fn(&Client, &Lines, &Path) -> Result<R> + Sync,
+) -> R {
+    let mut results = Vec::new();
+    for (threads, block) in [(1, 1u64 << 20), (1, 1), (3, 5), (2, 13)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path());
+        let scheduler = if threads == 1 { Scheduler::Synchronous } else { Scheduler::Threads };
+        let builder = Builder::new().scheduler(scheduler).workers(threads);
+        let result: Result<R> = builder.run(|client| {
+            let reading = Reading::new().block_bytes(block);
+            let lines = client.read_text_as(folder.path().join("in-*"), &reading)?;
+            program(client, &lines, folder.path())
+        });
+        results.push(result.expect("it runs"));
+    }
+    let first = results.remove(0);
+    results.iter().for_each(|result| assert_eq!(*result, first));
+    first
+}
+
+#[test]
+fn lines() {
+    let (all, first, count, parts) = everywhere(|client, lines, _| {
+        let short = lines.filter(|line| line.len() < 4);
+        let words = lines.parts(|line, parts| line.split(' ').for_each(|word| parts.push(word)));
+        let with = lines.filter_with(|line, (letter,): &(char,)| line.starts_with(*letter), ('a',));
+        assert_eq!(with.take(2)?, ["a 1", "a 4"]);
+        assert_eq!(with.take(99)?.len(), 3);
+        let length = lines.fold(0, |sum, line| sum + line.len(), |a, b| a + b);
+        assert_eq!(length.compute()?, serial().iter().map(String::len).sum::<usize>());
+        let targets = (&lines.collect(), &short.first(3), &short.count(), &words.frequencies());
+        let (all, first, count, words) = client.compute(targets)?;
+        Ok((all, first, count, words.into_vec()))
+    });
+    assert_eq!(all, serial());
+    assert_eq!(first, ["b 2", "a 1", ""]);
+    assert_eq!(count, 7);
+    assert_eq!(parts[0], ("".to_owned(), 1));
+    assert_eq!(parts[2], ("2".to_owned(), 1));
+}
+
+#[test]
+fn values() {
+    type Found =
+        (Vec<(String, u64)>, BTreeMap<String, u64>, BTreeMap<String, Vec<u64>>, Vec<u64>, Vec<String>);
+    let (sorted, sums, groups, top, distinct): Found = everywhere(|client, lines, _| {
+        let pairs = lines.filter_map(number);
+        let sums = pairs.fold_by(|pair| pair.0.clone(), 0, |sum, pair| sum + pair.1, |a, b| a + b);
+        let groups = pairs.map(|pair| pair).group_by(|pair| pair.0.clone());
+        let numbers = pairs.map(|pair| pair.1);
+        assert_eq!(numbers.reduce(|a, b| a * b).compute()?, Some(2 * 30 * 4 * 5 * 6 * 7 * 8));
+        assert_eq!(client.compute((&numbers.min(), &numbers.max()))?, (Some(1), Some(30)));
+        assert_eq!(client.compute((&numbers.any(|n| *n == 7), &numbers.all(|n| *n == 7)))?, (true, false));
+        assert_eq!(numbers.filter(|n| *n > 99).min().compute()?, None);
+        let halves = numbers.map(|n| n as f64 / 2.0);
+        assert_eq!(client.compute((&halves.sum(), &halves.mean()))?, (31.5, 3.9375));
+        assert_eq!(numbers.take(3)?, [2, 1, 30]);
+        let (sorted, sums, groups, top, distinct) = client.compute((
+            &pairs.sort_by_key(|pair| pair.0.clone()),
+            &sums,
+            &groups,
+            &numbers.top(3),
+            &pairs.map(|pair| pair.0).distinct(),
+        ))?;
+        let groups =
+            groups.into_iter().map(|(key, group)| (key, group.into_iter().map(|pair| pair.1).collect()));
+        Ok((sorted, sums, groups.collect(), top, distinct))
+    });
+    let mut expected: Vec<(String, u64)> = serial().iter().filter_map(|line| number(line)).collect();
+    expected.sort_by_key(|pair| pair.0.clone());
+    assert_eq!(sorted, expected);
+    assert_eq!((sums["a"], sums["b"], sums.len()), (13, 9, 5));
+    assert_eq!(groups["a"], [1, 4, 8]);
+    assert_eq!(top, [30, 8, 7]);
+    assert_eq!(distinct, ["a", "b", "c", "d", "e"]);
+}
+
+#[test]
+fn a_sample_does_not_depend_on_blocks() {
+    let chosen = everywhere(|_, lines, _| lines.sample(0.5, 3).collect().compute());
+    assert!((1..9).contains(&chosen.len()), "{chosen:?}");
+}
+
+#[test]
+fn small_tables_and_other_bags() {
+    everywhere(|client, lines, _| {
+        let pairs = lines.filter_map(number);
+        let names = client.broadcast(BTreeMap::from([("a".to_owned(), 'A'), ("d".to_owned(), 'D')]))?;
+        let joined = pairs.join(|pair| pair.0.clone(), &names).map(|(_, name)| name);
+        assert_eq!(joined.collect().compute()?, ['A', 'A', 'D', 'A']);
+        let both = client.bag_of(vec![1u64, 2]).concat(&pairs.map(|pair| pair.1));
+        let (all, count, first, most) =
+            client.compute((&both.collect(), &both.count(), &both.first(3), &both.top(1)))?;
+        assert_eq!((count, most, &first[..], all.len()), (10, vec![30], &[1, 2, 2][..], 10));
+        assert_eq!(both.take(4)?, [1, 2, 2, 1]);
+        let factors = client.broadcast(vec![1u64, 10])?;
+        let products = client.bag_range(1..3).product(&factors).map(|(a, b)| a * b);
+        assert_eq!(products.collect().compute()?, [1, 10, 2, 20]);
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_written_can_be_read() {
+    let ways = [Compression::None, Compression::Gzip, Compression::Bzip2, Compression::Zstd, Compression::Xz];
+    for way in ways {
+        everywhere(|client, lines, folder| {
+            lines.write_text(folder, "out", way).compute()?;
+            assert_eq!(client.read_text(folder.join("out-*"))?.collect().compute()?, serial());
+            let pairs: Bag<(String, u64)> = lines.filter_map(number);
+            let names = pairs.write_json_lines(folder, "pairs", way).compute()?;
+            let again = client.read_json_lines::<(String, u64)>(&names)?;
+            assert_eq!(
+                client.compute((&again.collect(), &again.skipped()))?,
+                (pairs.collect().compute()?, 0)
+            );
+            let left = fs::read_dir(folder).expect("a folder").flatten();
+            let hidden = left.filter(|entry| entry.file_name().to_string_lossy().starts_with('.')).count();
+            assert_eq!(hidden, 0, "temporary files");
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn bad_records_are_named_or_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("records");
+    fs::write(&file, "1\n2\n\n\"x\"\n3\nnull\n").expect("written");
+    let csv = folder.path().join("csv");
+    fs::write(&csv, "name,n\na,1\nb\n\"c,d\",2\n\"e\n").expect("written");
+    let builder = Builder::new().scheduler(Scheduler::Threads).workers(2);
+    let ran: Result<()> = builder.run(|client| {
+        for block in [1, 4, 100] {
+            let reading = Reading::new().block_bytes(block);
+            let numbers = client.read_json_lines_as::<u64>(&file, &reading)?;
+            let error = numbers.count().compute().expect_err("a bad record").to_string();
+            assert!(error.contains("records, line 4, byte 5: bad record: invalid type"), "{error}");
+            let reading = reading.faults(Faults::Skip);
+            let numbers = client.read_json_lines_as::<u64>(&file, &reading)?;
+            assert_eq!(client.compute((&numbers.collect(), &numbers.skipped()))?, (vec![1, 2, 3], 2));
+            let rows = client.read_csv_records_as::<(String, u8)>(&csv, b',', &reading)?;
+            let expected = vec![("a".to_owned(), 1), ("c,d".to_owned(), 2)];
+            assert_eq!(client.compute((&rows.collect(), &rows.skipped()))?, (expected, 2));
+        }
+        let rows = client.read_csv_records::<(String, u8)>(&csv, b',')?;
+        let error = rows.count().compute().expect_err("a bad record").to_string();
+        assert!(error.contains("csv, line 3, byte 11: bad record: 1 fields instead of 2"), "{error}");
+        Ok(())
+    });
+    ran.expect("it runs");
+}
+
+#[test]
+fn letters_of_a_bag_are_those_of_its_lines() {
+    let same: BTreeSet<String> = everywhere(|_, lines, _| {
+        let (a, b) = (lines.to_bag().frequencies().compute()?, lines.frequencies().compute()?);
+        assert_eq!(a.clone().into_vec(), b.into_vec());
+        Ok(a.into_vec().into_iter().map(|(line, _)| line).collect())
+    });
+    assert_eq!(same, serial().into_iter().collect());
+}

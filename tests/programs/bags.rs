@@ -1,0 +1,80 @@
+//! Bags of lines give the same everywhere, and what a serial program finds.
+
+use crate::answers::the_same_everywhere;
+use serde_json::{Value, json};
+use std::{fmt::Write, fs, io::Write as _, path::Path};
+
+/// Log lines as the example reads them; some are too short or in other languages.
+fn log() -> String {
+    let mut lines = String::new();
+    for number in 0..20_000u64 {
+        let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let language = ["en", "de", "fr", "en", "ja"][(mixed % 5) as usize];
+        let page =
+            ["Barack_Obama", "Main_Page", "Obama", "obama", "List_of_rivers"][(mixed / 5 % 5) as usize];
+        match mixed % 97 {
+            0 => writeln!(lines, "20081101 {number} {language} {page}"),
+            1 => writeln!(lines),
+            _ => writeln!(lines, "20081101 000000 {language} {page}_{} {number} 5", mixed % 7),
+        }
+        .expect("text");
+    }
+    lines
+}
+
+fn matches(line: &str) -> bool {
+    let fields: Vec<&str> = line.split(' ').collect();
+    fields.len() >= 6 && fields[3].contains("Obama") && fields[2] == "en"
+}
+
+/// The log in a few files, compressed in different ways.
+fn write(folder: &Path, log: &str) {
+    let lines: Vec<&str> = log.split_inclusive('\n').collect();
+    let part = |number: usize| lines[number * 5_000..(number + 1) * 5_000].concat();
+    fs::write(folder.join("part-0"), part(0)).expect("written");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(part(1).as_bytes()).expect("compressed");
+    fs::write(folder.join("part-1"), gzip.finish().expect("compressed")).expect("written");
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::new(1));
+    bzip2.write_all(part(2).as_bytes()).expect("compressed");
+    fs::write(folder.join("part-2"), bzip2.finish().expect("compressed")).expect("written");
+    fs::write(folder.join("part-3"), zstd::encode_all(part(3).as_bytes(), 1).expect("compressed"))
+        .expect("written");
+}
+
+fn run(folder: &Path, op: &str) -> Value {
+    let files = folder.join("part-*").display().to_string();
+    the_same_everywhere("wiki_filter", &format!("--files {files} --op {op} --block-bytes 20000"))
+}
+
+#[test]
+fn wiki_filter() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = log();
+    write(folder.path(), &log);
+    let found: Vec<&str> = log.lines().filter(|line| matches(line)).collect();
+    let expected = json!({ "lines": 20_000, "matching": found.len(), "first": found[..5] });
+    assert_eq!(run(folder.path(), "both"), expected);
+    assert_eq!(run(folder.path(), "take"), json!(found[..5]));
+    let languages = run(folder.path(), "langfreq");
+    let english = log.lines().filter(|line| line.split(' ').nth(2) == Some("en")).count();
+    assert_eq!(languages["top"][0], json!(["en", english]));
+    assert_eq!(languages["sum"], 20_000);
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    use crate::launcher::{Start, run};
+    let folder = tempfile::tempdir().expect("a folder");
+    let files = folder.path().join("part-*").display().to_string();
+    let ended = run(Start::Plain, "wiki_filter", &["--files", &files], &[]);
+    assert_ne!(ended.code, Some(0));
+    assert!(ended.stderr.contains("no file matches"), "{ended:?}");
+    fs::write(folder.path().join("part-0"), b"a\nb\nc\xE9\n").expect("written");
+    let ended = run(Start::Plain, "wiki_filter", &["--files", &files], &[]);
+    assert_ne!(ended.code, Some(0));
+    assert!(ended.stderr.contains("part-0, line 3, byte 4: not valid UTF-8"), "{ended:?}");
+    let skipped =
+        run(Start::Plain, "wiki_filter", &["--files", &files, "--op", "count", "--skip", "--json"], &[]);
+    assert_eq!(skipped.json()["result"], 2);
+}
