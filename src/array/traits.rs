@@ -2,6 +2,7 @@
 
 use super::array::Array;
 use super::expression::Operand;
+use super::order::Ordered;
 use super::reduce::{Axes, ExactMean, ExactTotal, Mean, Parameters, Product, Sum};
 use num_complex::Complex64;
 use std::panic::Location;
@@ -30,7 +31,8 @@ pub trait Numeric: Element {
 }
 
 /// Real numbers: `f64`, `f32`, `i64`, `i32`, `u8`.
-pub trait Number: Numeric + PartialOrd {
+#[allow(private_bounds)]
+pub trait Number: Numeric + PartialOrd + Ordered {
     #[doc(hidden)]
     fn to_f64(self) -> f64;
     #[doc(hidden)]
