@@ -8,10 +8,9 @@ use serried::prelude::*;
 use serried::span;
 
 /// Runs a property many times within one run of serried.
-fn property<S: Strategy>(cases: u32, strategy: S, check: impl Fn(&Client, S::Value) + Sync)
+fn property<S>(cases: u32, strategy: S, check: impl Fn(&Client, S::Value) + Sync)
 where
-    S::Value: std::fmt::Debug,
-    S: Sync,
+    S: Strategy<Value: std::fmt::Debug> + Sync,
 {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     Builder::new()

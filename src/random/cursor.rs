@@ -316,7 +316,7 @@ mod tests {
         let variance = values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64;
         assert!((variance - 1.0).abs() < 0.006, "{variance}");
         // Every value beyond the tail's edge has gone on with its own stream.
-        let tail = values.iter().filter(|x| x.abs() > 3.6541528853610088).count();
+        let tail = values.iter().filter(|x| x.abs() > 3.654_152_885_361_009).count();
         assert!((200..320).contains(&tail), "{tail} of 258 expected");
         let normal = |x: f64| 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2);
         let normal = distance(values.clone(), normal);

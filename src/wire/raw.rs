@@ -22,9 +22,11 @@ const fn may_be_raw<T>() -> bool {
 struct Form {
     id: TypeId,
     encode: fn(&dyn Any, &mut Vec<u8>),
-    decode: fn(&mut &[u8]) -> Result<Box<dyn Any>, WireError>,
+    decode: Decode,
     heap_bytes: fn(&dyn Any) -> usize,
 }
+
+type Decode = fn(&mut &[u8]) -> Result<Box<dyn Any>, WireError>;
 
 impl Form {
     fn of<R: Raw>() -> Self {

@@ -174,7 +174,7 @@ mod tests {
     fn a_full_disk_is_an_error() {
         let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
         let (header, _) = Header::new(crate::DType::F64, &[2]);
-        let error = write_region(&full, &header, &[0..2], &[1; 16]);
+        let error = write_region(&full, &header, std::slice::from_ref(&(0..2)), &[1; 16]);
         assert_eq!(error.expect_err("full").kind(), std::io::ErrorKind::StorageFull);
     }
 }
