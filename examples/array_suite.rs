@@ -9,7 +9,6 @@ use clap::{Parser, ValueEnum};
 use cli::{Digest, Flags, Report};
 use serde_json::{Value, json};
 use serried::array::{Array, every};
-use serried::prelude::*;
 use serried::span;
 use std::time::Instant;
 

@@ -91,9 +91,12 @@ impl From<isize> for Span {
 /// ```
 #[macro_export]
 macro_rules! span {
-    ($($span:expr),* $(,)?) => {
-        &[$($crate::array::Span::from($span)),*]
-    };
+    ($($span:expr),* $(,)?) => {{
+        // `1..-1` ends before the last element, and is not an empty range.
+        #[allow(clippy::reversed_empty_ranges)]
+        let spans = [$($crate::array::Span::from($span)),*];
+        spans
+    }};
 }
 
 /// Start, step and number of the elements that a span takes of an axis.
