@@ -45,6 +45,10 @@ enum Operation {
     Slice,
     /// Rows to columns: the sum of every 17th column of the transpose in new chunks
     Rechunk,
+    /// The sum of the product of the array with itself
+    Matmul,
+    /// QR of an n x 32 array: the sum of the squares of both factors
+    Qr,
     /// The making of the array alone, summed up
     Create,
 }
@@ -65,7 +69,8 @@ fn number(index: &[usize]) -> f64 {
 fn main() -> std::process::ExitCode {
     let Arguments { flags, op, n, chunk, lazy, reps } = Arguments::parse();
     flags.run("array_suite", |client| {
-        let make = || Array::from_fn(client, number, [n, n], [chunk, chunk]);
+        let columns = if op == Operation::Qr { 32 } else { n };
+        let make = || Array::from_fn(client, number, [n, columns], [chunk, chunk.min(columns)]);
         let mut x = make();
         flags.say(&x);
         if !lazy && op != Operation::Create {
@@ -74,21 +79,21 @@ fn main() -> std::process::ExitCode {
         let (mut seconds, mut result) = (f64::INFINITY, 0.0);
         for _ in 0..reps.max(1) {
             let start = Instant::now();
-            result = operate(op, &x, n)?;
+            result = operate(client, op, &x, n)?;
             seconds = seconds.min(start.elapsed().as_secs_f64());
         }
         check(op, n, result);
         flags.say(format_args!("{op:?}: {result} in {seconds:.4} s"));
-        let speed = (n * n * 8) as f64 / seconds / 1e9;
+        let speed = (n * columns * 8) as f64 / seconds / 1e9;
         Ok(Report {
-            tasks: (n * n) as u64,
+            tasks: (n * columns) as u64,
             digest: Digest::of_numbers([result]),
             result: json!({ "checksum": result, "op_seconds": seconds, "gb_s_of_input": Value::from(speed) }),
         })
     })
 }
 
-fn operate(op: Operation, x: &Array<f64>, n: usize) -> serried::Result<f64> {
+fn operate(client: &Client, op: Operation, x: &Array<f64>, n: usize) -> serried::Result<f64> {
     match op {
         Operation::AddT => (x + x.t()).sum().compute(),
         Operation::Std => x.std_axis(0).sum().compute(),
@@ -98,6 +103,12 @@ fn operate(op: Operation, x: &Array<f64>, n: usize) -> serried::Result<f64> {
             let strips = [n.div_ceil(20), n];
             let turned = x.rechunk(strips).t().rechunk(strips);
             turned.slice(span![.., every(17, ..)]).sum().compute()
+        }
+        Operation::Matmul => x.matmul(x).sum().compute(),
+        Operation::Qr => {
+            let (q, r) = x.qr();
+            let (q, r) = client.compute((&q.square().sum(), &r.square().sum()))?;
+            Ok(q + r)
         }
         Operation::Create => x.sum().compute(),
     }
@@ -112,6 +123,8 @@ fn check(op: Operation, n: usize, result: f64) {
         Operation::Sumsq => n * n / 3.0,
         Operation::Slice => (n / 3.0).ceil() * ((n - 200.0).max(0.0) / 7.0).ceil() / 2.0,
         Operation::Rechunk => n * (n / 17.0).ceil() / 2.0,
+        Operation::Matmul => n * n * n / 4.0,
+        Operation::Qr => 32.0 + n * 32.0 / 3.0,
         Operation::Create => n * n / 2.0,
     };
     assert!(n < 500.0 || (result / expected - 1.0).abs() < 0.02, "{op:?}: {result} and not about {expected}");
