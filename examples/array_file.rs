@@ -24,7 +24,7 @@ struct Arguments {
     /// Columns of the array
     #[arg(long, default_value_t = 1000)]
     cols: usize,
-    /// Rows and columns of a chunk, as 500,1000 [default: about 32 MiB]
+    /// Rows and columns of a chunk, as 500,1000 [default: about 16 MiB]
     #[arg(long, value_delimiter = ',')]
     chunk: Option<Vec<usize>>,
     /// Let one task fail

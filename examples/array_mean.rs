@@ -21,7 +21,7 @@ struct Arguments {
     /// Columns of the array
     #[arg(long, default_value_t = 5000)]
     cols: usize,
-    /// Rows and columns of a chunk, as 5000,5000 [default: about 32 MiB]
+    /// Rows and columns of a chunk, as 5000,5000 [default: about 16 MiB]
     #[arg(long, value_delimiter = ',')]
     chunk: Option<Vec<usize>>,
     /// What is computed along the axis

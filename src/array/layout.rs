@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// The bytes of a chunk when nobody says how to cut. A part of the promise that results do not change with
 /// the machine: it never depends on ranks, threads or memory.
-pub(super) const AUTOMATIC_BYTES: usize = 32 << 20;
+pub(super) const AUTOMATIC_BYTES: usize = 16 << 20;
 
 /// How to cut an array into chunks.
 ///
@@ -20,7 +20,7 @@ pub(super) const AUTOMATIC_BYTES: usize = 32 << 20;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chunks {
-    /// Chunks of about 32 MiB with sides of about the same length.
+    /// Chunks of about 16 MiB with sides of about the same length.
     Auto,
     /// Chunks of at most so many bytes, with sides of about the same length.
     Bytes(usize),
