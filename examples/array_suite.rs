@@ -8,6 +8,7 @@ mod cli;
 use clap::{Parser, ValueEnum};
 use cli::{Digest, Flags, Report};
 use serde_json::{Value, json};
+use serried::Client;
 use serried::array::{Array, every};
 use serried::span;
 use std::time::Instant;
