@@ -24,10 +24,10 @@ use crate::wire::Value;
 /// ```
 /// use serried::prelude::*;
 ///
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let folder = tempfile::tempdir()?;
-/// std::fs::write(folder.path().join("a.txt"), "one\ntwo\nthree\n")?;
-/// std::fs::write(folder.path().join("b.txt"), "four\nfive")?;
+/// # fn main() -> serried::Result<()> {
+/// let folder = tempfile::tempdir().expect("a folder");
+/// std::fs::write(folder.path().join("a.txt"), "one\ntwo\nthree\n").expect("written");
+/// std::fs::write(folder.path().join("b.txt"), "four\nfive").expect("written");
 /// let pattern = folder.path().join("*.txt");
 /// serried::run(|client| {
 ///     let lines = client.read_text(&*pattern)?;
@@ -36,8 +36,7 @@ use crate::wire::Value;
 ///     assert_eq!((all, some), (5, 3));
 ///     assert_eq!(first, ["one", "two"]);
 ///     Ok(())
-/// })?;
-/// # Ok(())
+/// })
 /// # }
 /// ```
 #[derive(Debug, Clone)]
@@ -120,9 +119,9 @@ impl Lines {
     /// use serried::prelude::*;
     /// use std::sync::Arc;
     ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let file = tempfile::NamedTempFile::new()?;
-    /// std::fs::write(file.path(), "a1\nb2\nc\n")?;
+    /// # fn main() -> serried::Result<()> {
+    /// let file = tempfile::NamedTempFile::new().expect("a file");
+    /// std::fs::write(file.path(), "a1\nb2\nc\n").expect("written");
     /// serried::run(|client| {
     ///     let pattern = client.local(|(text,): (String,)| text.into_bytes(), ("12".to_owned(),))?;
     ///     let lines = client.read_text(file.path())?;
@@ -132,8 +131,7 @@ impl Lines {
     ///     );
     ///     assert_eq!(found.count().compute()?, 2);
     ///     Ok(())
-    /// })?;
-    /// # Ok(())
+    /// })
     /// # }
     /// ```
     #[must_use]
@@ -169,17 +167,16 @@ impl Lines {
     /// ```
     /// use serried::prelude::*;
     ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let file = tempfile::NamedTempFile::new()?;
-    /// std::fs::write(file.path(), "a b\n\nb c\n")?;
+    /// # fn main() -> serried::Result<()> {
+    /// let file = tempfile::NamedTempFile::new().expect("a file");
+    /// std::fs::write(file.path(), "a b\n\nb c\n").expect("written");
     /// serried::run(|client| {
     ///     let lines = client.read_text(file.path())?;
     ///     let words = lines.parts(|line, parts| line.split_whitespace().for_each(|word| parts.push(word)));
     ///     let frequencies = words.frequencies().compute()?;
     ///     assert_eq!(frequencies.top(1), [(&"b".to_owned(), 2)]);
     ///     Ok(())
-    /// })?;
-    /// # Ok(())
+    /// })
     /// # }
     /// ```
     #[must_use]

@@ -15,7 +15,7 @@ mod lines;
 mod numbers;
 mod part;
 mod paths;
-mod read;
+pub(crate) mod read;
 mod reading;
 mod records;
 #[cfg(test)]

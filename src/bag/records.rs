@@ -24,15 +24,14 @@ impl Client {
     /// #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
     /// struct View { page: String, hits: u64 }
     ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let file = tempfile::NamedTempFile::new()?;
-    /// std::fs::write(file.path(), "{\"page\": \"a\", \"hits\": 2}\n{\"hits\": 3, \"page\": \"b\"}\n")?;
+    /// # fn main() -> serried::Result<()> {
+    /// let file = tempfile::NamedTempFile::new().expect("a file");
+    /// std::fs::write(file.path(), "{\"page\": \"a\", \"hits\": 2}\n{\"hits\": 3, \"page\": \"b\"}\n").expect("written");
     /// serried::run(|client| {
     ///     let views = client.read_json_lines::<View>(file.path())?;
     ///     assert_eq!(views.map(|view| view.hits as f64).sum().compute()?, 5.0);
     ///     Ok(())
-    /// })?;
-    /// # Ok(())
+    /// })
     /// # }
     /// ```
     ///
@@ -75,16 +74,15 @@ impl Client {
     /// #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
     /// struct Flight { carrier: String, delay: Option<f64> }
     ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let file = tempfile::NamedTempFile::new()?;
-    /// std::fs::write(file.path(), "carrier,delay\nUA,2.5\n\"A, B\",\n")?;
+    /// # fn main() -> serried::Result<()> {
+    /// let file = tempfile::NamedTempFile::new().expect("a file");
+    /// std::fs::write(file.path(), "carrier,delay\nUA,2.5\n\"A, B\",\n").expect("written");
     /// serried::run(|client| {
     ///     let flights = client.read_csv_records::<Flight>(file.path(), b',')?;
     ///     let delays = flights.filter_map(|flight| flight.delay);
     ///     assert_eq!(client.compute((&flights.count(), &delays.sum()))?, (2, 2.5));
     ///     Ok(())
-    /// })?;
-    /// # Ok(())
+    /// })
     /// # }
     /// ```
     ///

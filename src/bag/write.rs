@@ -150,17 +150,16 @@ impl Lines {
     /// ```
     /// use serried::{bag::Compression, prelude::*};
     ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let folder = tempfile::tempdir()?;
-    /// std::fs::write(folder.path().join("in"), "a\nb\nc\n")?;
+    /// # fn main() -> serried::Result<()> {
+    /// let folder = tempfile::tempdir().expect("a folder");
+    /// std::fs::write(folder.path().join("in"), "a\nb\nc\n").expect("written");
     /// serried::run(|client| {
     ///     let lines = client.read_text(folder.path().join("in"))?.filter(|line| line != "b");
     ///     lines.write_text(folder.path(), "out", Compression::Gzip).compute()?;
     ///     let again = client.read_text(folder.path().join("out-*"))?;
     ///     assert_eq!(again.collect().compute()?, ["a", "c"]);
     ///     Ok(())
-    /// })?;
-    /// # Ok(())
+    /// })
     /// # }
     /// ```
     #[must_use]

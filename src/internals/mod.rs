@@ -2,6 +2,7 @@
 
 mod parts;
 
+pub use crate::bag::read::read_lines;
 pub use crate::client::simulation::{
     Experiment, Graph, LazyGraph, Network, Report, Traffic, Walked, run as simulate,
 };

@@ -36,3 +36,26 @@ pub(super) enum Chunk {
     /// Nothing: the file is over.
     End,
 }
+
+/// All lines of the files that a path names, read by one thread, and how much was left out: for tests.
+///
+/// # Errors
+/// What is wrong with the files, unless faults are skipped.
+#[cfg(any(test, feature = "internals"))]
+pub fn read_lines(
+    path: &std::path::Path,
+    reading: &super::Reading,
+) -> Result<(Vec<String>, u64), super::ReadError> {
+    let input = Input::find(&super::Paths::from(path), reading)?;
+    let (mut lines, mut skipped) = (Vec::new(), input.missing);
+    for unit in 0..input.units() {
+        for block in Pieces::new(unit, &input) {
+            let block = block?;
+            let before = lines.len();
+            block.each(|line| lines.push(line.to_owned()));
+            debug_assert_eq!(block.count(), (lines.len() - before) as u64);
+            skipped += block.skipped;
+        }
+    }
+    Ok((lines, skipped))
+}

@@ -2,32 +2,14 @@
 
 mod compressed;
 
-use super::{Input, Pieces};
+use super::read_lines as read;
 use crate::bag::{
-    block::LineBlock,
     encoding::Encoding,
-    error::{Fault, ReadError},
-    paths::Paths,
+    error::Fault,
     reading::{Faults, Reading},
 };
 use proptest::prelude::*;
-use std::{fs, path::Path};
-
-/// All lines of some files, and how many were left out.
-fn read(paths: &Path, reading: &Reading) -> Result<(Vec<String>, u64), ReadError> {
-    let input = Input::find(&Paths::from(paths), reading)?;
-    let (mut lines, mut skipped) = (Vec::new(), input.missing);
-    for unit in 0..input.units() {
-        for block in Pieces::new(unit, &input) {
-            let block: LineBlock = block?;
-            let before = lines.len();
-            block.each(|line| lines.push(line.to_owned()));
-            assert_eq!(block.count(), (lines.len() - before) as u64);
-            skipped += block.skipped;
-        }
-    }
-    Ok((lines, skipped))
-}
+use std::fs;
 
 fn reading(block: u64, piece: usize) -> Reading {
     Reading { piece_bytes: piece, ..Reading::new().block_bytes(block) }

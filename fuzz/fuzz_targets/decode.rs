@@ -1,0 +1,31 @@
+//! Whatever the bytes of a file, reading it ends with lines or with an error. The first byte chooses what the file
+//! pretends to be. `cargo +nightly fuzz run decode -- -max_total_time=60`
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use serried::{
+    bag::{Encoding, Faults, Reading},
+    internals::read_lines,
+};
+
+const BEGINNINGS: [&[u8]; 6] = [
+    b"",
+    b"\x1f\x8b\x08\0\0\0\0\0\0\x03",
+    b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0",
+    b"BZh91AY&SY",
+    b"\xFD7zXZ\0",
+    b"\x28\xB5\x2F\xFD",
+];
+
+fuzz_target!(|data: &[u8]| {
+    let [kind, rest @ ..] = data else { return };
+    let beginning = BEGINNINGS[usize::from(*kind) % BEGINNINGS.len()];
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), [beginning, rest].concat()).expect("written");
+    for block in [16, 1 << 20] {
+        let reading = Reading::new().encoding(Encoding::Latin1).block_bytes(block);
+        let _ = read_lines(file.path(), &reading);
+        read_lines(file.path(), &reading.faults(Faults::Skip)).expect("faults are skipped");
+    }
+});
