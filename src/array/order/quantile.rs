@@ -114,7 +114,7 @@ impl<T: Number> Array<T> {
         Scalar::of(array)
     }
 
-    /// Several quantiles of all elements, in the time of little more than one.
+    /// Several quantiles of all elements. The more there are, the more elements have to be looked at twice.
     ///
     /// ```
     /// use serried::array::Array;

@@ -89,15 +89,25 @@ impl Search {
         self.intervals.clear();
         // Six standard deviations of a rank in a sample, of which half of the elements tell nothing new.
         let margin = (6.0 * (0.5 * sample.len() as f64).sqrt()).ceil();
+        let mut reached = 0;
         for &(rank, _) in &self.wanted {
             let place = rank as f64 / count as f64 * sample.len() as f64;
             let (first, last) = (place - margin, (place + margin) as usize);
             let low = if first < 0.0 { 0 } else { sample.get(first as usize).copied().unwrap_or(0) };
             let high = sample.get(last).copied().unwrap_or(self.largest);
-            match self.intervals.last_mut() {
-                Some(interval) if low <= interval.high => interval.high = high.max(interval.high),
-                _ => self.intervals.push(Interval { low, high, before: None, few: false }),
-            }
+            let is_near = last - reached < margin as usize / 2;
+            reached = last;
+            let low = match self.intervals.last_mut() {
+                Some(interval) if high <= interval.high => continue,
+                Some(interval) if low <= interval.high && is_near => {
+                    interval.high = high;
+                    continue;
+                }
+                // One interval for all would be cut into parts that are too coarse for ranks side by side.
+                Some(interval) => low.max(interval.high.saturating_add(1)),
+                None => low,
+            };
+            self.intervals.push(Interval { low, high, before: None, few: false });
         }
         self
     }
@@ -275,7 +285,7 @@ impl Inside {
                 for (part, &count) in counts.iter().enumerate() {
                     if rank < before + count {
                         let low = interval.low + ((part as u64) << shift);
-                        let high = interval.high.min(low + ((1 << shift) - 1));
+                        let high = interval.high.min(low.saturating_add((1 << shift) - 1));
                         if low == high {
                             return Ok(Place::Found(low));
                         }
@@ -390,6 +400,13 @@ mod tests {
             check(&chunks, &ranks, Some(&vec![u64::MAX; 2000]));
             check(&chunks, &[50_000], Some(&(0..2000).collect::<Vec<u64>>()));
         }
+    }
+
+    #[test]
+    fn an_interval_that_ends_with_the_largest_key_is_cut_to_its_end() {
+        let keys: Vec<u64> = (0..40_000u64).map(|key| u64::MAX - key * 3).collect();
+        // The first interval begins at 7, and its parts do not fit up to the end.
+        check(&[keys], &[0, 20_000, 39_999], Some(&[7; 100]));
     }
 
     #[test]
