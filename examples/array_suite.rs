@@ -7,7 +7,7 @@ mod cli;
 
 use clap::{Parser, ValueEnum};
 use cli::{Digest, Flags, Report};
-use serde_json::{Value, json};
+use serde_json::json;
 use serried::Client;
 use serried::array::{Array, every};
 use serried::span;
@@ -84,12 +84,12 @@ fn main() -> std::process::ExitCode {
             seconds = seconds.min(start.elapsed().as_secs_f64());
         }
         check(op, n, result);
-        flags.say(format_args!("{op:?}: {result} in {seconds:.4} s"));
         let speed = (n * columns * 8) as f64 / seconds / 1e9;
+        flags.say(format_args!("{op:?}: {result} in {seconds:.4} s, {speed:.2} GB of the array a second"));
         Ok(Report {
             tasks: (n * columns) as u64,
             digest: Digest::of_numbers([result]),
-            result: json!({ "checksum": result, "op_seconds": seconds, "gb_s_of_input": Value::from(speed) }),
+            result: json!({ "checksum": result }),
         })
     })
 }
