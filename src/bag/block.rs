@@ -117,10 +117,14 @@ pub(super) struct Chooser<'a> {
 }
 
 impl<'a> Chooser<'a> {
-    /// Adds a part; what is no part of the text has no place in it.
+    /// Adds a part; what is no part of the text has no place in it, unless it is empty.
     #[inline]
     pub(super) fn push(&mut self, part: &'a str) {
         let start = (part.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+        if part.is_empty() && start > self.text.len() {
+            self.spans.push(Span { start: 0, end: 0 });
+            return;
+        }
         assert!(
             start <= self.text.len() && part.len() <= self.text.len() - start,
             "the function returned text that is no part of the line it was given; use `map` to make new text"
