@@ -77,7 +77,8 @@ impl From<isize> for Span {
 /// What [`Array::slice`] takes along each axis; axes that are not named are taken whole.
 ///
 /// ```
-/// use serried::array::{Array, every, span};
+/// use serried::array::{Array, every};
+/// use serried::span;
 ///
 /// # fn main() -> serried::Result<()> {
 /// serried::run(|client| {
