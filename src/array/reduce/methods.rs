@@ -159,7 +159,8 @@ impl<T: Number> Array<T> {
 
 impl<T: Float> Array<T> {
     /// The sum of all elements as if it were rounded once, at the end: it does not depend on the order of the
-    /// elements, and so not on the chunks. It takes about twice the time of [`sum`](Self::sum).
+    /// elements, and so not on the chunks. It costs about a nanosecond an element, several times what
+    /// [`sum`](Self::sum) does.
     ///
     /// ```
     /// use serried::array::Array;
