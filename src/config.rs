@@ -1,7 +1,7 @@
 //! Settings: from the builder, then from the environment.
 
 use crate::random::Seed;
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 /// Where tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,6 +107,10 @@ pub(crate) struct Settings {
     /// Seconds of silence after which a host is taken for dead; 0 for never.
     pub(crate) heartbeat: Option<u64>,
     pub(crate) without: Option<Without>,
+    /// Bytes of shuffled values that a rank holds in memory at most.
+    pub(crate) spill_above: Option<u64>,
+    /// The folder for what it does not hold.
+    pub(crate) scratch: Option<PathBuf>,
     /// Set for a program that `processes` has started: the number of ranks it asked for.
     pub(crate) relaunched: Option<usize>,
 }
@@ -116,7 +120,7 @@ pub(crate) const RELAUNCHED: &str = "SERRIED_RELAUNCHED";
 /// Variables with this prefix belong to the tests.
 const TEST_PREFIX: &str = "SERRIED_TEST_";
 
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 11] = [
     "SERRIED_SCHEDULER",
     "SERRIED_WORKERS",
     "SERRIED_THREADS",
@@ -125,6 +129,8 @@ const VARIABLES: [&str; 9] = [
     "SERRIED_MPIEXEC",
     "SERRIED_HEARTBEAT",
     "SERRIED_WITHOUT",
+    "SERRIED_SPILL_ABOVE",
+    "SERRIED_SCRATCH",
     RELAUNCHED,
 ];
 
@@ -158,6 +164,11 @@ impl Settings {
                         Some(seconds.map_err(|_| invalid("a whole number of seconds is wanted".into()))?);
                 }
                 "SERRIED_WITHOUT" => settings.without = Some(value.parse().map_err(invalid)?),
+                "SERRIED_SPILL_ABOVE" => {
+                    let wanted = "bytes are wanted, a whole number that may end in K, M, G or T (of 1024)";
+                    settings.spill_above = Some(bytes(&value).ok_or_else(|| invalid(wanted.into()))?);
+                }
+                "SERRIED_SCRATCH" => settings.scratch = Some(value.into()),
                 RELAUNCHED => settings.relaunched = Some(count()?),
                 _ if name.starts_with(TEST_PREFIX) => {}
                 _ => {
@@ -180,6 +191,8 @@ impl Settings {
             mpiexec: self.mpiexec.or(other.mpiexec),
             heartbeat: self.heartbeat.or(other.heartbeat),
             without: self.without.or(other.without),
+            spill_above: self.spill_above.or(other.spill_above),
+            scratch: self.scratch.or(other.scratch),
             relaunched: self.relaunched.or(other.relaunched),
         }
     }
@@ -201,6 +214,20 @@ impl Settings {
             _ => Ok(()),
         }
     }
+}
+
+/// `1500`, `64M`.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(['K', 'M', 'G', 'T']);
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 impl FromStr for Scheduler {
@@ -256,12 +283,14 @@ mod tests {
             ("SERRIED_SCHEDULER", "threads"),
             ("SERRIED_WORKERS", "3"),
             ("SERRIED_SEED", "340282366920938463463374607431768211455"),
+            ("SERRIED_SPILL_ABOVE", "3M"),
             ("SERRIED_TEST_ANYTHING", "x"),
             ("HOME", "/"),
         ])
         .expect("all are valid");
         assert_eq!(settings.scheduler, Some(Scheduler::Threads));
         assert_eq!(settings.workers, Some(3));
+        assert_eq!(settings.spill_above, Some(3 << 20));
         settings.check().expect("the seed has 128 bits");
     }
 
@@ -273,6 +302,8 @@ mod tests {
             (("SERRIED_THREADS", "two"), "above zero"),
             (("SERRIED_SHEDULER", "threads"), "SERRIED_SCHEDULER"),
             (("SERRIED_RANK0", "no"), "auto, compute or schedule"),
+            (("SERRIED_SPILL_ABOVE", "3MG"), "K, M, G or T"),
+            (("SERRIED_SPILL_ABOVE", "-1"), "a whole number"),
             (("SERRIED_WITHOUT", "stealing,speed"), "placement, guiding, stealing, order, bound"),
         ];
         for (variable, part) in table {

@@ -48,13 +48,14 @@ mod worker;
 /// What the elements of a [`SharedSlice`] are is said by a trait of this crate, `Pod`.
 pub use bytemuck;
 pub use client::{
-    Argument, Arguments, AsCompleted, Assembled, Assembly, Bind, Builder, Client, Collection, Delayed,
-    ElementsHandle, ElementsList, Function, Functions, Future, Itself, List, Local, Map, Parameter,
-    Parameters, Prepared, Several, Shape, SharedSlice, Source, StreamHandle, Targets, Together, run,
+    Argument, Arguments, AsCompleted, Assembled, Assembly, Bind, Buckets, Builder, Client, Collection,
+    Delayed, ElementsHandle, ElementsList, Function, Functions, Future, Itself, List, Local, Map, Parameter,
+    Parameters, Prepared, Several, Shape, SharedSlice, Shuffled, Source, StreamHandle, Targets, Together,
+    run,
 };
 pub use config::{Heuristic, RankZero, Scheduler, SettingsError};
 pub use error::{Error, Result};
-pub use task::{Arg, Args, Cause, Shared, TaskError, Whereabouts, whereabouts};
+pub use task::{Arg, Args, Cause, Share, ShareError, Shared, TaskError, Whereabouts, whereabouts};
 pub use wire::{Block, BlockElement, DType, Value};
 
 /// What programs need: `use serried::prelude::*;`.

@@ -394,17 +394,6 @@ impl<T: Value + Clone> Bag<T> {
         }
         Ok(taken)
     }
-
-    /// All values, sorted by a key; values with equal keys stay in their order. The result is one vector, so
-    /// it is for what memory holds.
-    #[must_use]
-    pub fn sort_by_key<K: Ord + 'static>(&self, key: fn(&T) -> K) -> Delayed<Vec<T>> {
-        let sorted = |(key, mut values): (fn(&T) -> K, Vec<T>)| {
-            values.sort_by_cached_key(key);
-            values
-        };
-        self.client.delayed(sorted, (Function::new(key), self.collect()))
-    }
 }
 
 impl<T: Value + Clone + Ord> Bag<T> {
@@ -457,15 +446,6 @@ impl<T: Value + Clone + Hash + Ord> Bag<T> {
             )
         };
         self.together(self.parts.iter().map(count), Frequencies::merge)
-    }
-
-    /// The different values, in their order.
-    #[must_use]
-    pub fn distinct(&self) -> Delayed<Vec<T>> {
-        let values = |(counts,): (Frequencies<T>,)| {
-            counts.into_vec().into_iter().map(|(value, _)| value).collect::<Vec<T>>()
-        };
-        self.client.delayed(values, (self.frequencies(),))
     }
 }
 

@@ -61,19 +61,4 @@ impl<T: Value + Clone> Bag<T> {
         let rules = || (Function::new(key), start.clone(), Function::new(fold), Function::new(merge));
         self.folded(BTreeMap::new(), add, join, &rules)
     }
-
-    /// The values of each key, in their order. The result is one map on one rank, so it is for what its memory
-    /// holds; [`fold_by`](Self::fold_by) needs much less where groups are to become sums or counts.
-    #[must_use]
-    pub fn group_by<K: Value + Clone + Ord>(&self, key: fn(&T) -> K) -> Delayed<BTreeMap<K, Vec<T>>> {
-        let push = |mut group: Vec<T>, value| {
-            group.push(value);
-            group
-        };
-        let append = |mut a: Vec<T>, b| {
-            a.extend(b);
-            a
-        };
-        self.fold_by(key, Vec::new(), push, append)
-    }
 }

@@ -18,6 +18,7 @@ mod paths;
 pub(crate) mod read;
 mod reading;
 mod records;
+mod shuffle;
 #[cfg(test)]
 mod tests;
 mod text;

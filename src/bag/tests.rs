@@ -85,11 +85,11 @@ fn values() {
         assert_eq!(client.compute((&halves.sum(), &halves.mean()))?, (31.5, 3.9375));
         assert_eq!(numbers.take(3)?, [2, 1, 30]);
         let (sorted, sums, groups, top, distinct) = client.compute((
-            &pairs.sort_by_key(|pair| pair.0.clone()),
+            &pairs.sort_by_key(|pair| pair.0.clone()).collect(),
             &sums,
-            &groups,
+            &groups.collect(),
             &numbers.top(3),
-            &pairs.map(|pair| pair.0).distinct(),
+            &pairs.map(|pair| pair.0).distinct().collect(),
         ))?;
         let groups =
             groups.into_iter().map(|(key, group)| (key, group.into_iter().map(|pair| pair.1).collect()));
@@ -101,7 +101,40 @@ fn values() {
     assert_eq!((sums["a"], sums["b"], sums.len()), (13, 9, 5));
     assert_eq!(groups["a"], [1, 4, 8]);
     assert_eq!(top, [30, 8, 7]);
-    assert_eq!(distinct, ["a", "b", "c", "d", "e"]);
+    assert_eq!(BTreeSet::from_iter(&distinct).len(), distinct.len());
+    assert_eq!(BTreeSet::from_iter(distinct), BTreeSet::from(["a", "b", "c", "d", "e"].map(str::to_owned)));
+}
+
+#[test]
+fn bags_that_were_put_together_are_shuffled_as_one() {
+    let (sorted, groups, pairs, distinct) = everywhere(|client, lines, _| {
+        let lengths = lines.map(|line| line.len() as u64);
+        let both = lengths.concat(&client.bag_range(0..40_000).map(|i| i * i % 1009));
+        let numbered = both.zip(&client.bag_range(0..50_000));
+        let sorted = numbered.sort_by_key(|pair| pair.0);
+        let groups = numbered.group_by(|pair| pair.0 % 10).map(|(key, pairs)| (key, pairs.len(), pairs[0]));
+        client.compute((
+            &sorted.collect(),
+            &groups.collect(),
+            &numbered.collect(),
+            &both.distinct().collect(),
+        ))
+    });
+    let both: Vec<u64> =
+        serial().iter().map(|line| line.len() as u64).chain((0..40_000).map(|i| i * i % 1009)).collect();
+    let expected: Vec<(u64, u64)> = both.iter().copied().zip(0..50_000).collect();
+    assert_eq!(pairs, expected);
+    let mut by_value = expected.clone();
+    by_value.sort_by_key(|pair| pair.0);
+    assert_eq!(sorted, by_value);
+    assert_eq!(groups.len(), 10);
+    for (key, count, first) in groups {
+        let mut group = expected.iter().filter(|pair| pair.0 % 10 == key);
+        assert_eq!(group.next(), Some(&first));
+        assert_eq!(group.count() + 1, count);
+    }
+    assert_eq!(distinct.len(), BTreeSet::from_iter(&both).len());
+    assert_eq!(BTreeSet::from_iter(distinct), BTreeSet::from_iter(both));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::random::{Key, KeyError, KeyRegistry, Seed};
 use crate::scheduler::Event;
 use crate::task::{
     Args, CollectionId, FnRef, GraphId, NodeId, Outcome, PassId, Place, RankContext, Record,
-    pipeline::{Fallible, Finish, KeySpec, Plain},
+    pipeline::{Fallible, Finish, KeySpec, Plain, Spill},
 };
 use crate::wire::Value;
 use std::{
@@ -65,6 +65,7 @@ pub(crate) struct World {
     pub(crate) threads: usize,
     pub(crate) scheduler: crate::config::Scheduler,
     pub(crate) without: crate::config::Without,
+    pub(crate) spill: Spill,
     pub(crate) seed: Seed,
     /// Nobody has chosen the seed, so the user should be told it.
     pub(crate) fresh_seed: bool,

@@ -33,7 +33,7 @@ pub use delayed::Delayed;
 pub use function::{Bind, Function, Functions, Itself, Together};
 pub use future::{AsCompleted, Future};
 pub use handles::List;
-pub use map::Map;
+pub use map::{Buckets, Map, Shuffled};
 pub use prepared::{Argument, Arguments, Parameter, Parameters, Prepared, Several};
 pub use run::{Builder, run};
 pub use shared::SharedSlice;

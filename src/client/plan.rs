@@ -7,8 +7,8 @@ use super::{
     walk::Walk,
 };
 use crate::config::Heuristic;
-use crate::error::Result;
-use crate::graph::{Dag, External, Output, Packing, Part, RunPolicy, pack, partition};
+use crate::error::{Error, Result};
+use crate::graph::{Dag, External, Home, Output, Packing, Part, RunPolicy, pack, partition};
 use crate::scheduler::{Event, PassOrder, Submission};
 use crate::task::{GraphId, NodeId, PassId, Place};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -55,6 +55,29 @@ pub(super) fn launch(core: &Core, targets: &[NodeId], want: Want) -> Result<Grap
     drop(arena);
     drop((replaced, dropped));
     Ok(graph)
+}
+
+/// Shares stay where they are: only elements that are spread over the ranks in the same way can read them.
+fn check_shares(dag: &Dag, walk: &Walk, arena: &Arena, passes: &[PassBuilder]) -> Result<()> {
+    let tasks = walk.tasks.len();
+    let is_share = |node: u32| {
+        let external = (node as usize).checked_sub(tasks);
+        external.is_some_and(|external| walk.externals[external].1 == External::Shared)
+    };
+    if walk.externals.iter().all(|(_, external)| *external != External::Shared) {
+        return Ok(());
+    }
+    let read_by_task = (0..tasks).any(|task| dag.inputs(task).iter().any(|&input| is_share(input)));
+    let astray = |pass: &PassBuilder| {
+        !pass.is_spread() && pass.inputs().iter().any(|&input| is_share(walk.node(arena, input)))
+    };
+    if read_by_task || passes.iter().any(astray) {
+        return Err(Error::Usage(
+            "what a shuffle leaves on the ranks can be read by maps over its buckets only (`Shuffled::buckets`)"
+                .into(),
+        ));
+    }
+    Ok(())
 }
 
 /// The number of tasks that the targets depend on, themselves included.
@@ -108,6 +131,7 @@ impl Planner<'_> {
         let dag = walk.dag(arena);
         let owners = self.owners(&dag, walk);
         let (first_pass, passes) = self.passes(arena, walk);
+        check_shares(&dag, walk, arena, &passes)?;
         let pass_inputs: Vec<_> = passes
             .iter()
             .filter(|pass| !pass.inputs().is_empty())
@@ -134,12 +158,15 @@ impl Planner<'_> {
             first_pass,
             passes: &pass_inputs,
         });
-        let delivered = |external: u32| packed.delivered[external as usize].expect("a sink is delivered");
+        let delivered =
+            |external: u32| packed.delivered[external as usize].clone().expect("a sink is delivered");
         let orders: Result<Vec<PassOrder>> = passes.into_iter().map(|pass| pass.finish(delivered)).collect();
         let parameter = |id: &NodeId| {
             let number = walk.node(arena, *id) as usize - walk.tasks.len();
-            let External::Delivered { rank } = externals[number] else { return None };
-            packed.delivered[number].map(|place| (rank, place))
+            match &packed.delivered[number] {
+                Some(Home::One { rank, place }) => Some((*rank, *place)),
+                _ => None,
+            }
         };
         Ok(Plan {
             first_pass,

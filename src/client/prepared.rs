@@ -332,7 +332,7 @@ impl Kept {
         let mut order = order.clone();
         order.spec.pass = PassId(first.0 + order.spec.pass.0 - self.first_pass.0);
         order.spec.run = run;
-        order.spec.sinks.iter_mut().for_each(|sink| sink.place.graph = graph);
+        order.spec.sinks.iter_mut().for_each(|sink| sink.home = sink.home.clone().in_run(graph));
         order
     }
 }

@@ -10,7 +10,7 @@ use crate::config::{Heuristic, RankZero, Scheduler, Settings};
 use crate::error::{Error, Result};
 use crate::random::Seed;
 use crate::scheduler::{Event, Policy, Scheduler as Head};
-use crate::task::{Collections, Locals, Memories, Nodes, RankContext, install_hook};
+use crate::task::{Collections, Locals, Memories, Nodes, RankContext, install_hook, pipeline::Spill};
 use crate::transport::{Solo, Transport, hostname};
 use crate::worker::Executor;
 use std::{
@@ -58,6 +58,8 @@ where
 /// | [`seed`](Self::seed) | `SERRIED_SEED` | fresh, and told when it is first used |
 /// | [`rank_zero`](Self::rank_zero) | `SERRIED_RANK0` | `auto`: rank 0 computes in a world of up to 32 ranks |
 /// | [`without`](Self::without) | `SERRIED_WITHOUT` | nothing is switched off |
+/// | [`spill_above`](Self::spill_above) | `SERRIED_SPILL_ABOVE` | 1 GiB on each rank |
+/// | [`scratch`](Self::scratch) | `SERRIED_SCRATCH` | the system's folder for temporary files |
 /// | | `SERRIED_MPIEXEC` | the `mpiexec` of the MPI library, for `processes` |
 /// | | `SERRIED_HEARTBEAT` | 30: seconds of silence after which a host is taken for dead; 0 for never |
 #[derive(Debug, Clone, Default)]
@@ -112,6 +114,21 @@ impl Builder {
     #[must_use]
     pub fn without(mut self, heuristic: Heuristic) -> Self {
         self.settings.without.get_or_insert_default().add(heuristic);
+        self
+    }
+
+    /// How many bytes of shuffled values a rank holds in memory at most; what is more goes to a file on its node.
+    #[must_use]
+    pub fn spill_above(mut self, bytes: u64) -> Self {
+        self.settings.spill_above = Some(bytes);
+        self
+    }
+
+    /// The folder for files that hold what memory does not: on a disk of each node, with room. Nothing is left
+    /// there, however the program ends.
+    #[must_use]
+    pub fn scratch(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+        self.settings.scratch = Some(folder.into());
         self
     }
 
@@ -200,9 +217,21 @@ where
     log::info!("rank 0: scheduler {scheduler}, {} threads, seed {seed}", threads.max(1));
     let context = context(0, hostname(), seed.clone(), Arc::new(Nodes::single()));
     let without = settings.without.unwrap_or_default();
-    let world =
-        World { ranks: 1, workers: vec![0], threads: threads.max(1), scheduler, without, seed, fresh_seed };
+    let world = World {
+        ranks: 1,
+        workers: vec![0],
+        threads: threads.max(1),
+        scheduler,
+        without,
+        spill: spill(settings),
+        seed,
+        fresh_seed,
+    };
     head(Solo, context, threads, vec![threads.max(1) as u64], world, program)
+}
+
+fn spill(settings: &Settings) -> Spill {
+    Spill { above: settings.spill_above.unwrap_or(1 << 30), folder: settings.scratch.clone() }
 }
 
 pub(super) fn context(rank: usize, host: String, seed: Seed, nodes: Arc<Nodes>) -> Arc<RankContext> {
@@ -351,6 +380,7 @@ where
         scheduler: settings.relaunched.map_or(Scheduler::Mpi, |_| Scheduler::Processes),
         without: settings.without.unwrap_or_default(),
         seed,
+        spill: spill(&settings),
         fresh_seed: fresh,
     };
     let threads_of_ranks = threads.iter().map(|&threads| threads as u64).collect();

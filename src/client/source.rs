@@ -30,7 +30,7 @@ impl<I: Index> Source for Range<I> {
         let origin = FnRef::new::<fn(I), RangeEntry<I>>(|_| ())
             .map_err(Error::from)
             .and_then(|entry| Ok((entry, wire::encode_to_vec(&self.start)?)))
-            .map(|(entry, constants)| Origin::Range { entry, constants });
+            .map(|(entry, constants)| Origin::Range { entry, constants, spread: None });
         node(core, self.start.distance(self.end), origin)
     }
 }

@@ -95,7 +95,11 @@ impl Walk {
                     self.task_depths = vec![0; self.tasks.len()];
                 }
                 self.sinks.push((id, self.externals.len() as u32, depth));
-                return self.external(arena, id, External::Delivered { rank: 0 }, depth);
+                let delivered = match sink.kind.shuffles() {
+                    true => External::Shared,
+                    false => External::Delivered { rank: 0 },
+                };
+                return self.external(arena, id, delivered, depth);
             }
             Node::Placed { rank, place } => External::On { rank: *rank, place: *place },
             Node::Everywhere { place } => External::Everywhere { place: *place },

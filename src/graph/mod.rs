@@ -15,4 +15,4 @@ pub(crate) use part::{
     CallResult, Export, Import, Output, Part, RunPolicy, Shape, TaskEntry, TaskFunction, push_constants,
 };
 pub(crate) use partition::partition;
-pub(crate) use pass::{Branch, PassSpec, SinkSpec, StageSpec, leaf_length};
+pub(crate) use pass::{Branch, Home, PassSpec, SinkSpec, StageSpec, leaf_length};

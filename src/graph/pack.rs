@@ -1,6 +1,8 @@
 //! Packing: from a partitioned graph to what each rank is sent.
 
-use super::{Dag, Export, Import, Output, Part, RunPolicy, Shape, TaskEntry, TaskFunction, push_constants};
+use super::{
+    Dag, Export, Home, Import, Output, Part, RunPolicy, Shape, TaskEntry, TaskFunction, push_constants,
+};
 use crate::task::{GraphId, PassId, Place, Slot};
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,6 +15,8 @@ pub(crate) enum External {
     Everywhere { place: Place },
     /// A pass or the client will deliver it to this rank.
     Delivered { rank: u32 },
+    /// A pass will deliver to every rank a share of its own.
+    Shared,
 }
 
 /// A graph with everything that packing needs to know of it.
@@ -40,8 +44,8 @@ pub(crate) struct Packing<'a> {
 #[derive(Debug)]
 pub(crate) struct Packed {
     pub(crate) parts: BTreeMap<u32, Part>,
-    /// The place of each external on its home rank; none for one that is not read there.
-    pub(crate) delivered: Vec<Option<Place>>,
+    /// Where the passes and the client deliver each external; none for one that is there already.
+    pub(crate) delivered: Vec<Option<Home>>,
     /// The rank and the place of each output, in the order of the outputs.
     pub(crate) homes: Vec<(u32, Place)>,
 }
@@ -171,9 +175,16 @@ impl<'a, 'b> Packer<'a, 'b> {
             .map(|external| match packing.externals[external as usize] {
                 External::Delivered { rank } => {
                     let slot = self.slot_on(rank, tasks + external);
-                    Some(Place { graph: packing.graph, slot })
+                    Some(Home::One { rank, place: Place { graph: packing.graph, slot } })
                 }
-                _ => None,
+                External::Shared => {
+                    let place = |rank| {
+                        let slot = self.slot_on(rank, tasks + external);
+                        Place { graph: packing.graph, slot }
+                    };
+                    Some(Home::Each((0..packing.ranks).map(place).collect()))
+                }
+                External::On { .. } | External::Everywhere { .. } => None,
             })
             .collect();
         let finish = |(rank, draft): (u32, Option<Box<Draft>>)| {
@@ -217,7 +228,7 @@ impl<'a, 'b> Packer<'a, 'b> {
             Some(&owner) => owner,
             None => match self.packing.externals[node as usize - self.packing.owners.len()] {
                 External::On { rank, .. } | External::Delivered { rank } => rank,
-                External::Everywhere { .. } => 0,
+                External::Everywhere { .. } | External::Shared => 0,
             },
         }
     }
@@ -242,7 +253,7 @@ impl<'a, 'b> Packer<'a, 'b> {
         draft.part.imports.push(import);
         self.imported.insert(tasks + self.packing.externals.len(), rank, node, slot);
         let home = self.home(node);
-        if import == Import::Arrives && home != rank {
+        if import == Import::Arrives && home != rank && external != Some(External::Shared) {
             let from = self.slot_on(home, node);
             self.draft(home).part.exports.push(Export { from, rank, to: slot });
         }

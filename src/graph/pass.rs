@@ -5,8 +5,8 @@
 //! one sweep over the source serves all of them, and what they share is computed once.
 
 use crate::task::{
-    CollectionId, FnRef, PassId, Place,
-    pipeline::{BuiltSink, BuiltSource, BuiltStage},
+    CollectionId, FnRef, GraphId, PassId, Place,
+    pipeline::{BuiltSink, BuiltSource, BuiltStage, Spread},
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,13 +35,41 @@ pub(crate) struct SinkSpec {
     pub(crate) build: FnRef<BuiltSink>,
     pub(crate) constants: Vec<u8>,
     pub(crate) inputs: u32,
-    /// Where the result is assembled and delivered to.
-    pub(crate) home: u32,
-    pub(crate) place: Place,
+    pub(crate) home: Home,
     /// Whether failed elements are part of the result.
     pub(crate) takes_failures: bool,
     /// The label under which a failure of the sink's own functions is reported.
     pub(crate) label: String,
+}
+
+/// Where the result of a sink is assembled and delivered to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Home {
+    One {
+        rank: u32,
+        place: Place,
+    },
+    /// Every rank has a share of it: the places, by rank.
+    Each(Vec<Place>),
+}
+
+impl Home {
+    /// Where on a rank the result, or a share of it, is delivered.
+    pub(crate) fn on(&self, rank: usize) -> Option<Place> {
+        match self {
+            Home::One { rank: only, place } => (*only as usize == rank).then_some(*place),
+            Home::Each(places) => places.get(rank).copied(),
+        }
+    }
+
+    /// The same places in another run of the graph.
+    pub(crate) fn in_run(mut self, graph: GraphId) -> Home {
+        match &mut self {
+            Home::One { place, .. } => place.graph = graph,
+            Home::Each(places) => places.iter_mut().for_each(|place| place.graph = graph),
+        }
+        self
+    }
 }
 
 /// A pass as every rank is told of it; which elements a rank works on, it is told bit by bit.
@@ -56,6 +84,8 @@ pub(crate) struct PassSpec {
     pub(crate) reads: Option<CollectionId>,
     pub(crate) stages: Vec<StageSpec>,
     pub(crate) sinks: Vec<SinkSpec>,
+    /// Which rank alone may work on which elements, if each has some of its own.
+    pub(crate) spread: Option<Spread>,
     /// The number of elements of the source.
     pub(crate) length: u64,
     /// Elements of a leaf of the reduction tree; ranges are whole numbers of leaves.

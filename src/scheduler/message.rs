@@ -37,6 +37,8 @@ pub(crate) enum ToWorker {
     Drain(PassId),
     /// A part of a sink's result, to its home.
     Gathered(Gathered),
+    /// So many bytes of what this rank has gathered for another have been taken in there.
+    Taken { pass: PassId, bytes: u64 },
     /// To the home of a sink: this many elements were granted in all.
     Total { pass: PassId, granted: u64 },
     /// How to build a local context when a task asks for it.
@@ -72,6 +74,8 @@ pub(crate) struct Gathered {
     #[serde(with = "crate::wire::bytes")]
     pub(crate) accumulator: Vec<u8>,
     pub(crate) failures: Vec<TaskError>,
+    /// Who is to be told that it has been taken in.
+    pub(crate) sender: Option<u32>,
 }
 
 /// To rank 0's scheduler.

@@ -185,8 +185,8 @@ impl Pass {
         for rank in 0..ranks.count() {
             out.tell_worker(rank, ToWorker::Drain(self.spec.pass));
         }
-        let homes: std::collections::BTreeSet<u32> = self.spec.sinks.iter().map(|sink| sink.home).collect();
-        for home in homes {
+        let is_home = |rank: &u32| self.spec.sinks.iter().any(|sink| sink.home.on(*rank as usize).is_some());
+        for home in (0..ranks.count()).filter(is_home) {
             let total = ToWorker::Total { pass: self.spec.pass, granted: self.granted };
             out.tell_worker(home, total);
         }

@@ -9,6 +9,7 @@ use crate::graph::Part;
 use crate::task::{CollectionId, GraphId, LocalSpec, Outcome, PassId, Place, TaskError};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     sync::Arc,
     time::Duration,
 };
@@ -211,8 +212,14 @@ impl Scheduler {
             out.tell_worker(rank, ToWorker::Value { to, outcome: Ok(value) });
         }
         for order in submission.passes {
-            let kept = order.spec.reads.map(|id| &self.collections[&id]);
             let id = order.spec.pass;
+            let spread = order.spec.spread.as_ref().map(|spread| {
+                let length = order.spec.length;
+                let within = |range: Range<u64>| range.start.min(length)..range.end.min(length);
+                let ranges = spread.ranges().map(|(rank, buckets)| (rank, vec![within(buckets)]));
+                ranges.filter(|(_, ranges)| !ranges[0].is_empty()).collect::<Whereabouts>()
+            });
+            let kept = spread.as_ref().or_else(|| order.spec.reads.map(|id| &self.collections[&id]));
             let mut pass = Pass::new(order, kept);
             pass.begin(&self.policy, &self.threads, out);
             self.passes.insert(id, pass);

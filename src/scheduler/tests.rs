@@ -1,7 +1,7 @@
 //! Events in, commands out.
 
 use super::*;
-use crate::graph::{Branch, Import, Output, Part, PassSpec, SinkSpec, leaf_length};
+use crate::graph::{Branch, Home, Import, Output, Part, PassSpec, SinkSpec, leaf_length};
 use crate::task::{
     Build, FnRef, GraphId, PassId, Place, Slot,
     pipeline::{BuiltSink, BuiltSource, Collect, RangeEntry},
@@ -24,8 +24,7 @@ fn order(length: u64) -> PassOrder {
         build,
         constants: Vec::new(),
         inputs: 0,
-        home: 0,
-        place: Place { graph: GRAPH, slot: Slot(0) },
+        home: Home::One { rank: 0, place: Place { graph: GRAPH, slot: Slot(0) } },
         takes_failures: false,
         label: "collect".into(),
     };
@@ -37,6 +36,7 @@ fn order(length: u64) -> PassOrder {
         reads: None,
         stages: Vec::new(),
         sinks: vec![sink],
+        spread: None,
         length,
         leaf: leaf_length(length),
         batch: None,

@@ -26,6 +26,7 @@ pub(crate) use local::{Built, LocalSpec, Locals};
 pub use memory::Shared;
 pub(crate) use memory::{Descriptor, Door, Draft, Memories, Memory, Nodes};
 pub(crate) use panics::{catch, contain, contain_thread, contained, install_hook};
+pub use pipeline::{Share, ShareError};
 pub(crate) use value::{Erased, Outcome, Stored, erase};
 pub use whereabouts::{Whereabouts, whereabouts};
 pub(crate) use whereabouts::{settle, unsettle};

@@ -17,6 +17,9 @@ const JOB: Duration = Duration::from_millis(2);
 /// Progress is reported at least this often while there is any.
 const REPORT: Duration = Duration::from_millis(20);
 
+/// With so many bytes on their way to other ranks no job is begun that would make more of them.
+const WINDOW: u64 = 64 << 20;
+
 /// The state of a pass on this rank.
 #[derive(Debug)]
 pub(super) struct RankPass {
@@ -28,6 +31,8 @@ pub(super) struct RankPass {
     report: Progress,
     last_report: Duration,
     gathered: Vec<Part>,
+    /// Bytes on their way to other ranks, of sinks that have a home on each.
+    on_the_way: u64,
     drained: bool,
 }
 
@@ -64,6 +69,7 @@ impl RankPass {
             report,
             last_report: Duration::ZERO,
             gathered,
+            on_the_way: 0,
             drained: false,
         }
     }
@@ -108,8 +114,19 @@ impl RankPass {
         self.drained = true;
     }
 
+    /// So many bytes were sent to another rank.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.on_the_way += bytes as u64;
+    }
+
+    /// Another rank has taken in so many of the bytes that were sent to it.
+    pub(super) fn taken(&mut self, bytes: u64) {
+        self.on_the_way -= bytes;
+    }
+
     pub(super) fn has_work(&self) -> bool {
-        !self.queue.is_empty() && matches!(self.build, Build::Done(Ok(_)))
+        let may_send = self.on_the_way < WINDOW;
+        !self.queue.is_empty() && may_send && matches!(self.build, Build::Done(Ok(_)))
     }
 
     /// The next job.
@@ -201,7 +218,7 @@ impl RankPass {
         Some(report)
     }
 
-    /// What should go to the home of each sink now: everything at the end, what is eager before.
+    /// What should go to the home of each sink now: everything at the end, what is eager or much before.
     pub(super) fn take_gathered(&mut self) -> Vec<(usize, Part)> {
         let over = self.is_over();
         let mut taken = Vec::new();
@@ -210,7 +227,8 @@ impl RankPass {
                 Build::Done(Ok(program)) => program.sinks[sink].is_eager(),
                 _ => false,
             };
-            if part.covered > 0 && (over || eager) {
+            let full = part.accumulator.as_ref().is_some_and(|accumulator| accumulator.is_full());
+            if part.covered > 0 && (over || eager || full) {
                 taken.push((sink, std::mem::take(part)));
             }
         }

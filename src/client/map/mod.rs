@@ -3,9 +3,11 @@
 mod construct;
 mod node;
 mod pass;
+mod shuffle;
 
 pub(super) use node::{MapNode, Origin, SinkKind};
 pub(super) use pass::PassBuilder;
+pub use shuffle::{Buckets, Shuffled};
 
 use super::{
     arena::{Label, Node, Sink},
@@ -426,18 +428,23 @@ impl<T: Value + Clone> Map<T> {
         F: Copy + 'static,
         B: Build<F, Output = BuiltSink>,
     {
-        let core = &self.node.core;
         let mut constants = Vec::new();
         let kind = self.node.check().and_then(|()| {
             pack(&mut constants)?;
             let build = FnRef::new::<F, B>(function)?;
             let label = Label::Place(place).text();
-            Ok(SinkKind { build, constants, label, takes_failures, keeps })
+            Ok(SinkKind { build, constants, label, takes_failures, keeps, shuffles: false })
         });
+        self.sink_node(kind)
+    }
+
+    /// The node of a sink.
+    fn sink_node<R>(&self, kind: Result<SinkKind>) -> Delayed<R> {
         let node = match kind {
             Ok(kind) => Node::Sink(Box::new(Sink { map: Arc::clone(&self.node), kind })),
             Err(problem) => Node::Broken(Box::new(problem)),
         };
+        let core = &self.node.core;
         let id = core.arena().add(node);
         Delayed::new(core, id)
     }

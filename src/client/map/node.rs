@@ -6,7 +6,7 @@ use crate::random::Key;
 use crate::scheduler::Event;
 use crate::task::{
     CollectionId, FnRef, NodeId,
-    pipeline::{BuiltSink, BuiltSource, BuiltStage, KeyFunction, KeySpec, Slices, StageHeader},
+    pipeline::{BuiltSink, BuiltSource, BuiltStage, KeyFunction, KeySpec, Slices, Spread, StageHeader},
 };
 use std::sync::{Arc, OnceLock};
 
@@ -23,7 +23,7 @@ pub(in crate::client) struct MapNode {
 
 #[derive(Debug, Clone)]
 pub(in crate::client) enum Origin {
-    Range { entry: FnRef<BuiltSource>, constants: Vec<u8> },
+    Range { entry: FnRef<BuiltSource>, constants: Vec<u8>, spread: Option<Spread> },
     Vector { entry: FnRef<BuiltSource>, slices: Arc<dyn Slices> },
     Stage(Box<StageNode>),
     Broken,
@@ -77,9 +77,15 @@ pub(in crate::client) struct SinkKind {
     pub(in crate::client) label: String,
     pub(super) takes_failures: bool,
     pub(super) keeps: Option<CollectionId>,
+    pub(super) shuffles: bool,
 }
 
 impl SinkKind {
+    /// Whether every rank has a share of the result.
+    pub(in crate::client) fn shuffles(&self) -> bool {
+        self.shuffles
+    }
+
     /// Whether the elements stay on the ranks.
     pub(in crate::client) fn keeps(&self) -> bool {
         self.keeps.is_some()

@@ -5,9 +5,9 @@ use super::{
     node::{MapNode, Origin},
 };
 use crate::error::Result;
-use crate::graph::{Branch, PassSpec, SinkSpec, StageSpec, leaf_length};
+use crate::graph::{Branch, Home, PassSpec, SinkSpec, StageSpec, leaf_length};
 use crate::scheduler::PassOrder;
-use crate::task::{CollectionId, NodeId, PassId, Place};
+use crate::task::{CollectionId, NodeId, PassId};
 use crate::wire;
 use std::{collections::HashMap, sync::Arc};
 
@@ -50,6 +50,12 @@ impl PassBuilder {
         &self.inputs
     }
 
+    /// Whether its elements belong to ranks.
+    pub(in crate::client) fn is_spread(&self) -> bool {
+        let root = self.root.as_ref().map(|root| &root.origin);
+        matches!(root, Some(Origin::Range { spread: Some(_), .. }))
+    }
+
     /// Adds a sink; `external` is its number in the graph.
     pub(in crate::client) fn add(&mut self, sink: &Sink, external: u32) {
         let from = self.branch(&sink.map);
@@ -60,8 +66,7 @@ impl PassBuilder {
             build: sink.kind.build,
             constants: sink.kind.constants.clone(),
             inputs: 0,
-            home: 0,
-            place: Place { graph: crate::task::GraphId(0), slot: crate::task::Slot(0) },
+            home: Home::Each(Vec::new()),
             takes_failures: sink.kind.takes_failures,
             label: sink.kind.label.clone(),
         };
@@ -97,13 +102,17 @@ impl PassBuilder {
         Branch::Stage(number)
     }
 
-    /// The pass; `place` tells where each sink's value is delivered.
-    pub(in crate::client) fn finish(self, place: impl Fn(u32) -> Place) -> Result<PassOrder> {
+    /// The pass; `home` tells where each sink's value is delivered.
+    pub(in crate::client) fn finish(self, home: impl Fn(u32) -> Home) -> Result<PassOrder> {
         let root = self.root.expect("a pass has a sink, and a sink has a source");
         let mut slices = None;
+        let mut only_on = None;
         let (source, source_constants, reads) = match (root.kept.get(), &root.origin) {
             (Some(kept), _) => (kept.entry, wire::encode_to_vec(&kept.id)?, Some(kept.id)),
-            (None, Origin::Range { entry, constants }) => (*entry, constants.clone(), None),
+            (None, Origin::Range { entry, constants, spread }) => {
+                only_on.clone_from(spread);
+                (*entry, constants.clone(), None)
+            }
             (None, Origin::Vector { entry, slices: vector }) => {
                 slices = Some(Arc::clone(vector));
                 (*entry, Vec::new(), None)
@@ -111,7 +120,7 @@ impl PassBuilder {
             (None, Origin::Stage(_) | Origin::Broken) => unreachable!("a root is a source"),
         };
         let stop_at_failure = self.sinks.len() == 1 && !self.takes_failures;
-        let with_place = |(spec, external): (SinkSpec, u32)| SinkSpec { place: place(external), ..spec };
+        let with_home = |(spec, external): (SinkSpec, u32)| SinkSpec { home: home(external), ..spec };
         let spec = PassSpec {
             pass: self.id,
             run: 0,
@@ -119,7 +128,8 @@ impl PassBuilder {
             source_constants,
             reads,
             stages: self.stages,
-            sinks: self.sinks.into_iter().map(with_place).collect(),
+            sinks: self.sinks.into_iter().map(with_home).collect(),
+            spread: only_on,
             length: self.length,
             leaf: leaf_length(self.length),
             batch: self.batch.map(|batch| batch.min(self.length.max(1))),

@@ -112,6 +112,7 @@ impl<M: Model> Simulation<M> {
             scheduler: Kind::Mpi,
             without: Without::default(),
             seed: contexts[0].seed.clone(),
+            spill: crate::task::pipeline::Spill { above: 100, folder: None },
             fresh_seed: false,
         };
         let (events, inbox) = crossbeam_channel::unbounded();

@@ -54,6 +54,7 @@ pub(super) fn run_on_nodes<R: Send>(
             threads: threads_of_ranks.iter().sum::<u64>() as usize,
             scheduler: Scheduler::Mpi,
             seed: seed.clone(),
+            spill: crate::task::pipeline::Spill { above: 100, folder: None },
             fresh_seed: false,
         };
         let context = context(0, "here".into(), seed.clone(), Arc::new(nodes.clone()));

@@ -475,3 +475,88 @@ fn ranks_without_work_are_lent_tasks_and_the_results_are_the_same() {
     }
     assert!(lent > 20, "tasks are lent: {lent}");
 }
+
+/// The values that end in each bucket, in their order.
+fn buckets_of(values: impl Iterator<Item = (u64, String)>, buckets: u64) -> Vec<Vec<String>> {
+    let mut all = vec![Vec::new(); buckets as usize];
+    values.for_each(|(bucket, value)| all[bucket as usize].push(value));
+    all
+}
+
+#[test]
+fn shuffled_values_are_in_the_order_of_the_source() {
+    type Shares = (crate::Share<String>, crate::Share<String>);
+    for shape in shapes(60) {
+        let mut simulation = Simulation::of(shape, 5);
+        let client = simulation.client();
+        let buckets = 1 + shape.weather % 9;
+        let length = shape.weather * 31 % 700;
+        let keyed =
+            client.map_with(|i, (buckets,)| [(i * i % buckets, i.to_string())], 0..length, (buckets,));
+        let many = client.map_with(
+            |i, (buckets,)| Some((i * 7 % buckets, format!("{i}!"))),
+            client.flat_map(|i| (0..i % 4).map(move |k| i + 1000 * k), 0..length).filter(|i| i % 5 != 2),
+            (buckets,),
+        );
+        let (once, often) = (keyed.shuffle(buckets), many.shuffle(buckets));
+        let read = |bucket: u64, (once, often): &Shares| {
+            Ok::<_, crate::ShareError>((once.read(bucket)?, often.read(bucket)?))
+        };
+        let together = client.try_map_with(read, once.buckets(), (&once, &often));
+        // Another sink over the same map, and one over what was read.
+        let (count, lists) = (keyed.count(), together.collect());
+        let numbers = together.map(|(once, often)| once.len() + often.len()).reduce(|a, b| a + b);
+        let expected = buckets_of((0..length).map(|i| (i * i % buckets, i.to_string())), buckets);
+        let made = (0..length).flat_map(|i| (0..i % 4).map(move |k| i + 1000 * k)).filter(|i| i % 5 != 2);
+        let expected_many = buckets_of(made.map(|i| (i * 7 % buckets, format!("{i}!"))), buckets);
+        let total = expected.iter().chain(&expected_many).map(Vec::len).sum::<usize>();
+        assert_eq!(outcome(&mut simulation, &count).expect("good"), length);
+        assert_eq!(outcome(&mut simulation, &numbers).expect("good"), total, "{shape:?}");
+        let expected: Vec<_> = expected.into_iter().zip(expected_many).collect();
+        assert_eq!(outcome(&mut simulation, &lists).expect("good"), expected, "{shape:?}");
+        drop((keyed, many, once, often, together, count, lists, numbers));
+        simulation.check_empty();
+    }
+}
+
+#[test]
+fn what_fails_before_a_shuffle_fails_what_reads_it() {
+    for shape in shapes(24) {
+        let mut simulation = Simulation::of(shape, 5);
+        let client = simulation.client();
+        let keyed = client.try_map(
+            |i| match i {
+                130 | 170 => Err(format!("no {i}")),
+                i => Ok([(i % 8, i)]),
+            },
+            0..300u64,
+        );
+        let shuffled = keyed.shuffle(if shape.weather % 2 == 0 { 8 } else { 7 });
+        let lists =
+            client.try_map_with(|bucket, (share,)| share.read(bucket), shuffled.buckets(), (&shuffled,));
+        let error = outcome(&mut simulation, &lists.collect()).expect_err("an element fails");
+        let task = error.task().expect("a task's failure");
+        match shape.weather % 2 {
+            0 => assert_eq!((task.index, task.message.as_str()), (Some(130), "no 130")),
+            _ => assert_eq!((task.index, task.message.as_str()), (Some(7), "bucket 7 of 7")),
+        }
+        drop((keyed, shuffled, lists, error));
+        simulation.check_empty();
+    }
+}
+
+#[test]
+fn a_share_is_read_where_it_is_and_nowhere_else() {
+    let shape = Shape { ranks: 3, threads: 1, rank_zero_computes: true, weather: 1 };
+    let mut simulation = Simulation::of(shape, 5);
+    let client = simulation.client();
+    let shuffled = client.map(|i| vec![(i % 2, i)], 0..10u64).shuffle(2);
+    let astray = client.map_with(|i, (_,): &(crate::Share<u64>,)| i, 0..2u64, (&shuffled,)).count();
+    let by_task = client.delayed(|(_,): (crate::Share<u64>,)| 0u64, (&shuffled,));
+    for target in [astray, by_task] {
+        let error = outcome(&mut simulation, &target).expect_err("a share stays");
+        assert!(error.to_string().contains("Shuffled::buckets"), "{error}");
+    }
+    drop(shuffled);
+    simulation.check_empty();
+}

@@ -7,18 +7,23 @@
 
 mod elements;
 mod expand;
+mod shuffle;
 mod sinks;
 mod sources;
+mod spill;
 mod stages;
 mod streams;
 mod tree;
 
 pub(crate) use elements::{Block, Elements};
 pub(crate) use expand::{Expand, ExpandWith};
+pub(crate) use shuffle::{Held, Shuffle, Spread};
+pub use shuffle::{Share, ShareError};
 pub(crate) use sinks::{
     Collect, Fold, FoldWith, Keep, MergeEntry, MergeFunction, MergeWithFunction, Outcomes, Reduce,
 };
 pub(crate) use sources::{CollectionEntry, Index, RangeEntry, Slices, VectorEntry, VectorSlices};
+pub(crate) use spill::Spill;
 pub(crate) use stages::{Each, Fallible, Filter, Finish, Plain, Random, RandomWith, StageHeader, With};
 pub(crate) use streams::{KeyFunction, KeyFunctionEntry, KeySpec};
 
@@ -117,6 +122,14 @@ pub(crate) trait Accumulator: Any + Send {
     /// Takes what an accumulator of the same sink has gathered.
     fn merge(&mut self, other: Box<dyn Accumulator>);
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError>;
+    /// Whether so much is gathered that it should leave the rank now.
+    fn is_full(&self) -> bool {
+        false
+    }
+    /// Takes out what each rank is to have, as bytes, if the sink has a home on every rank.
+    fn divide(&mut self, _ranks: usize) -> Result<Vec<Vec<u8>>, WireError> {
+        unreachable!("it has one home")
+    }
     fn merge_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure>;
     /// The result; `failures` is empty unless the sink takes failures, and then each has an index.
     fn finish(self: Box<Self>, failures: Vec<TaskError>) -> Result<Arc<dyn Erased>, Failure>;

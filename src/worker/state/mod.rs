@@ -157,7 +157,10 @@ impl Worker {
                 self.flush(now, pass, out);
             }
             ToWorker::Gathered(gathered) => {
-                let Gathered { pass, sink, covered, accumulator, failures } = gathered;
+                let Gathered { pass, sink, covered, accumulator, failures, sender } = gathered;
+                if let Some(sender) = sender.filter(|_| !accumulator.is_empty()) {
+                    out.tell_worker(sender, ToWorker::Taken { pass, bytes: accumulator.len() as u64 });
+                }
                 let assembly = self.assemblies.entry((pass, sink)).or_default();
                 assembly.take_bytes(accumulator, covered, failures);
                 self.assemble(pass, out);
@@ -167,6 +170,11 @@ impl Worker {
                     assembly.total(granted);
                 }
                 self.assemble(pass, out);
+            }
+            ToWorker::Taken { pass, bytes } => {
+                if let Some(state) = self.passes.get_mut(&pass) {
+                    state.taken(bytes);
+                }
             }
             ToWorker::Local(spec) => self.context.locals.define(spec),
             ToWorker::ForgetCollection(id) => self.context.collections.forget(id),

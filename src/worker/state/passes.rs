@@ -1,7 +1,7 @@
 //! What the state machine does with passes: builds them, reports, and brings their sinks together.
 
-use super::Worker;
-use crate::graph::{PassSpec, SinkSpec};
+use super::{super::pass::Part, Worker};
+use crate::graph::{Home, PassSpec, SinkSpec};
 use crate::scheduler::{Gathered, Outbox, ToScheduler, ToWorker};
 use crate::task::{Failure, PassId, TaskError, contain};
 use std::{sync::Arc, time::Duration};
@@ -50,29 +50,65 @@ impl Worker {
             }
         }
         out.scheduler.extend(report.map(ToScheduler::Progress));
-        for (sink, mut part) in gathered {
-            let home = spec.sinks[sink].home;
-            if home as usize == self.context.rank {
-                let assembly = self.assemblies.entry((id, sink as u32)).or_default();
-                assembly.take(part);
-                continue;
+        for (sink, part) in gathered {
+            match &spec.sinks[sink].home {
+                Home::One { rank, .. } => self.bring(id, sink, *rank, &spec.sinks[sink].label, part, out),
+                Home::Each(places) => {
+                    self.spread(id, sink, places.len(), &spec.sinks[sink].label, part, out);
+                }
             }
-            let mut bytes = Vec::new();
-            let encoded = contain(|| part.accumulator.map_or(Ok(()), |all| all.encode(&mut bytes)));
-            if let Err(failed) = encoded.and_then(|encoded| encoded.map_err(Failure::from)) {
-                bytes.clear();
-                part.failures.push(self.error(failed, &spec.sinks[sink].label));
-            }
-            let gathered = Gathered {
-                pass: id,
-                sink: sink as u32,
-                covered: part.covered,
-                accumulator: bytes,
-                failures: part.failures,
-            };
-            out.tell_worker(home, ToWorker::Gathered(gathered));
         }
         self.assemble(id, out);
+    }
+
+    /// Brings what was gathered to the one home of a sink.
+    fn bring(&mut self, pass: PassId, sink: usize, home: u32, label: &str, mut part: Part, out: &mut Outbox) {
+        if home as usize == self.context.rank {
+            self.assemblies.entry((pass, sink as u32)).or_default().take(part);
+            return;
+        }
+        let mut bytes = Vec::new();
+        let encoded = contain(|| part.accumulator.map_or(Ok(()), |all| all.encode(&mut bytes)));
+        if let Err(failed) = encoded.and_then(|encoded| encoded.map_err(Failure::from)) {
+            bytes.clear();
+            part.failures.push(self.error(failed, label));
+        }
+        let Part { covered, failures, .. } = part;
+        let gathered =
+            Gathered { pass, sink: sink as u32, covered, accumulator: bytes, failures, sender: None };
+        out.tell_worker(home, ToWorker::Gathered(gathered));
+    }
+
+    /// Gives every rank what it is to have of what was gathered.
+    fn spread(&mut self, pass: PassId, sink: usize, ranks: usize, label: &str, part: Part, out: &mut Outbox) {
+        let Part { accumulator, covered, mut failures } = part;
+        let divided = contain(|| accumulator.map(|mut all| all.divide(ranks)).transpose());
+        let divided = divided.and_then(|divided| divided.map_err(Failure::from)).unwrap_or_else(|failed| {
+            failures.push(self.error(failed, label));
+            None
+        });
+        let here = self.context.rank as u32;
+        for (rank, bytes) in (0u32..).zip(divided.unwrap_or_else(|| vec![Vec::new(); ranks])) {
+            if rank == here {
+                let assembly = self.assemblies.entry((pass, sink as u32)).or_default();
+                assembly.take_bytes(bytes, covered, failures.clone());
+                continue;
+            }
+            if let Some(pass) = self.passes.get_mut(&pass) {
+                pass.sent(bytes.len());
+            }
+            out.tell_worker(
+                rank,
+                ToWorker::Gathered(Gathered {
+                    pass,
+                    sink: sink as u32,
+                    covered,
+                    accumulator: bytes,
+                    failures: failures.clone(),
+                    sender: Some(here),
+                }),
+            );
+        }
     }
 
     /// The sinks that are assembled on this rank.
@@ -81,7 +117,7 @@ impl Worker {
         spec: &'a PassSpec,
     ) -> impl Iterator<Item = (u32, &'a SinkSpec)> + use<'a> {
         let here = self.context.rank;
-        (0u32..).zip(&spec.sinks).filter(move |(_, sink)| sink.home as usize == here)
+        (0u32..).zip(&spec.sinks).filter(move |(_, sink)| sink.home.on(here).is_some())
     }
 
     pub(super) fn spec_of(&self, id: PassId) -> Option<&Arc<PassSpec>> {
@@ -110,7 +146,8 @@ impl Worker {
             let error = |failure: Failure| failure.of(&sink.label, None, 1, &context);
             if let Some(outcome) = assembly.try_finish(sink, &operator, error) {
                 self.assemblies.remove(&(id, number));
-                self.complete(sink.place, outcome, out);
+                let place = sink.home.on(context.rank).expect("it is assembled where it is delivered");
+                self.complete(place, outcome, out);
             }
         }
         let over = !self.passes.contains_key(&id) && !self.assemblies.keys().any(|(pass, _)| *pass == id);
