@@ -2,7 +2,7 @@
 
 use super::{
     counter::Frequencies,
-    part::{Part, owned},
+    part::{Part, asked, owned},
     text::Place,
 };
 use crate::client::{Client, Delayed, Function, Map, Together};
@@ -81,16 +81,19 @@ impl Client {
 
 impl<T: Value + Clone> Bag<T> {
     /// Another bag of what `stage` makes of each piece.
+    #[track_caller]
     pub(super) fn stage<U, A>(&self, stage: fn(Part<T>, &A::Values) -> Part<U>, shared: A) -> Bag<U>
     where
         U: Value + Clone,
         A: Args<Values: Send + Sync + 'static> + Clone,
     {
-        let of = |parts| self.client.map_with(stage, parts, shared.clone());
+        let asked = asked();
+        let of = |parts| self.client.map_with(stage, parts, shared.clone()).label(&asked);
         Bag { client: self.client.clone(), parts: self.parts.iter().map(of).collect(), missing: self.missing }
     }
 
     /// A value for each piece, and those of all pieces brought together. `start` is neutral.
+    #[track_caller]
     pub(super) fn each_piece<A, S>(
         &self,
         stage: fn(Part<T>, &S::Values) -> A,
@@ -102,8 +105,11 @@ impl<T: Value + Clone> Bag<T> {
         A: Value + Clone,
         S: Args<Values: Send + Sync + 'static> + Clone,
     {
-        let folded =
-            |parts| self.client.map_with(stage, parts, shared.clone()).fold(start.clone(), merge, merge);
+        let asked = asked();
+        let folded = |parts| {
+            let values = self.client.map_with(stage, parts, shared.clone()).label(&asked);
+            values.fold(start.clone(), merge, merge).label(&asked)
+        };
         self.together(self.parts.iter().map(folded), merge)
     }
 
@@ -121,6 +127,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// Folds pieces with functions that see shared values.
+    #[track_caller]
     pub(super) fn folded<A, S>(
         &self,
         start: A,
@@ -132,7 +139,9 @@ impl<T: Value + Clone> Bag<T> {
         A: Value + Clone,
         S: Args<Values: Send + Sync + 'static>,
     {
-        let folded = |parts: &Map<Part<T>>| parts.fold_with(start.clone(), fold, merge, shared());
+        let asked = asked();
+        let folded =
+            |parts: &Map<Part<T>>| parts.fold_with(start.clone(), fold, merge, shared()).label(&asked);
         let mut results = self.parts.iter().map(folded);
         let first = results.next().expect("a bag has at least one map");
         type Both<A, W> = (fn(A, A, &W) -> A, A, A, W);
@@ -143,6 +152,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// Applies a function to every value.
+    #[track_caller]
     #[must_use]
     pub fn map<U: Value + Clone>(&self, function: fn(T) -> U) -> Bag<U> {
         let stage = |part: Part<T>, (function,): &(fn(T) -> U,)| {
@@ -152,6 +162,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// As [`map`](Self::map), with values that are common to all.
+    #[track_caller]
     #[must_use]
     pub fn map_with<U, W, A>(&self, function: fn(T, &W) -> U, shared: A) -> Bag<U>
     where
@@ -166,6 +177,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// Keeps the values for which `keep` is true.
+    #[track_caller]
     #[must_use]
     pub fn filter(&self, keep: fn(&T) -> bool) -> Bag<T> {
         let stage = |part: Part<T>, (keep,): &(fn(&T) -> bool,)| {
@@ -178,6 +190,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// As [`filter`](Self::filter), with values that are common to all.
+    #[track_caller]
     #[must_use]
     pub fn filter_with<W, A>(&self, keep: fn(&T, &W) -> bool, shared: A) -> Bag<T>
     where
@@ -194,6 +207,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// Applies a function to every value and keeps what is not `None`.
+    #[track_caller]
     #[must_use]
     pub fn filter_map<U: Value + Clone>(&self, function: fn(T) -> Option<U>) -> Bag<U> {
         let stage = |part: Part<T>, (function,): &(fn(T) -> Option<U>,)| {
@@ -204,6 +218,7 @@ impl<T: Value + Clone> Bag<T> {
 
     /// Makes any number of values of every value, in their order. With the identity it flattens a bag of
     /// vectors.
+    #[track_caller]
     #[must_use]
     pub fn flat_map<U, I>(&self, function: fn(T) -> I) -> Bag<U>
     where
@@ -218,6 +233,7 @@ impl<T: Value + Clone> Bag<T> {
 
     /// Applies a function to the values of each piece, a stretch of a file. How many there are in a piece
     /// depends on the settings of the input and on the filters before, never on ranks or threads.
+    #[track_caller]
     #[must_use]
     pub fn map_partitions<U: Value + Clone>(&self, function: fn(Vec<T>) -> Vec<U>) -> Bag<U> {
         type Whole<T, U> = (fn(Vec<T>) -> Vec<U>,);
@@ -226,6 +242,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// The values of this bag, then those of the other one.
+    #[track_caller]
     #[must_use]
     pub fn concat(&self, other: &Bag<T>) -> Bag<T> {
         let parts = self.parts.iter().chain(&other.parts).cloned().collect();
@@ -247,6 +264,7 @@ impl<T: Value + Clone> Bag<T> {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn join<K, V>(&self, key: fn(&T) -> K, table: &Delayed<BTreeMap<K, V>>) -> Bag<(T, V)>
     where
@@ -262,6 +280,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// Each value with each one of a small collection.
+    #[track_caller]
     #[must_use]
     pub fn product<U: Value + Clone>(&self, other: &Delayed<Vec<U>>) -> Bag<(T, U)> {
         let stage = |part: Part<T>, (other,): &(std::sync::Arc<Vec<U>>,)| {
@@ -276,6 +295,7 @@ impl<T: Value + Clone> Bag<T> {
     ///
     /// The choice is the same for any number of ranks and threads. It depends on the block size of the input;
     /// that of [`Lines::sample`](super::Lines::sample) does not.
+    #[track_caller]
     #[must_use]
     pub fn sample(&self, fraction: f64, seed: u64) -> Bag<T> {
         let stage = |part: Part<T>, (fraction, seed): &(f64, u64)| {
@@ -293,12 +313,14 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// The number of values.
+    #[track_caller]
     #[must_use]
     pub fn count(&self) -> Delayed<u64> {
         self.each_piece(|part, ()| part.values.len() as u64, (), 0, |a, b| a + b)
     }
 
     /// How many lines, records or files of the input were left out because something was wrong with them.
+    #[track_caller]
     #[must_use]
     pub fn skipped(&self) -> Delayed<u64> {
         let skipped = self.each_piece(|part, ()| part.skipped, (), 0, |a, b| a + b);
@@ -307,6 +329,7 @@ impl<T: Value + Clone> Bag<T> {
 
     /// Folds the values of each unit of the input into an accumulator that begins as `start`, then merges
     /// accumulators in a fixed order. `start` has to be neutral: merging it changes nothing.
+    #[track_caller]
     #[must_use]
     pub fn fold<A: Value + Clone>(&self, start: A, fold: fn(A, T) -> A, merge: fn(A, A) -> A) -> Delayed<A> {
         type Functions<T, A> = (fn(A, T) -> A, fn(A, A) -> A);
@@ -318,6 +341,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// Merges all values into one, in a fixed order; `None` if there are none.
+    #[track_caller]
     #[must_use]
     pub fn reduce(&self, merge: fn(T, T) -> T) -> Delayed<Option<T>> {
         type Merge<T> = (fn(T, T) -> T,);
@@ -329,6 +353,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// Whether the function is true for at least one value.
+    #[track_caller]
     #[must_use]
     pub fn any(&self, function: fn(&T) -> bool) -> Delayed<bool> {
         let stage = |part: Part<T>, (function,): &(fn(&T) -> bool,)| part.values.iter().any(function);
@@ -336,6 +361,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// Whether the function is true for every value.
+    #[track_caller]
     #[must_use]
     pub fn all(&self, function: fn(&T) -> bool) -> Delayed<bool> {
         let stage = |part: Part<T>, (function,): &(fn(&T) -> bool,)| part.values.iter().all(function);
@@ -343,6 +369,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// All values, in order.
+    #[track_caller]
     #[must_use]
     pub fn collect(&self) -> Delayed<Vec<T>> {
         let of = |parts: &Map<Part<T>>| {
@@ -360,6 +387,7 @@ impl<T: Value + Clone> Bag<T> {
 
     /// The first `n` values, in order. Together with other results it costs next to nothing; by itself it goes
     /// through the whole input, and [`take`](Self::take) does not.
+    #[track_caller]
     #[must_use]
     pub fn first(&self, n: usize) -> Delayed<Vec<T>> {
         let stage = |part: Part<T>, (n,): &(u64,)| {
@@ -398,12 +426,14 @@ impl<T: Value + Clone> Bag<T> {
 
 impl<T: Value + Clone + Ord> Bag<T> {
     /// The least value; `None` if there is none.
+    #[track_caller]
     #[must_use]
     pub fn min(&self) -> Delayed<Option<T>> {
         self.reduce(T::min)
     }
 
     /// The greatest value; `None` if there is none.
+    #[track_caller]
     #[must_use]
     pub fn max(&self) -> Delayed<Option<T>> {
         self.reduce(T::max)
@@ -422,6 +452,7 @@ impl<T: Value + Clone + Ord> Bag<T> {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn top(&self, n: usize) -> Delayed<Vec<T>> {
         let stage = |part: Part<T>, (n,): &(u64,)| Top::new(*n, owned(part.values));
@@ -433,6 +464,7 @@ impl<T: Value + Clone + Ord> Bag<T> {
 
 impl<T: Value + Clone + Hash + Ord> Bag<T> {
     /// How often each value occurs.
+    #[track_caller]
     #[must_use]
     pub fn frequencies(&self) -> Delayed<Frequencies<T>> {
         let count = |parts: &Map<Part<T>>| {

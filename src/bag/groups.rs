@@ -28,6 +28,7 @@ impl<T: Value + Clone> Bag<T> {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn fold_by<K, A>(
         &self,

@@ -90,6 +90,7 @@ impl<'a> Parts<'_, 'a> {
 }
 
 impl Lines {
+    #[track_caller]
     fn stage<A: Args<Values: Send + Sync + 'static>>(
         &self,
         stage: fn(LineBlock, &A::Values) -> LineBlock,
@@ -100,6 +101,7 @@ impl Lines {
     }
 
     /// Keeps the lines for which `keep` is true.
+    #[track_caller]
     #[must_use]
     pub fn filter(&self, keep: fn(&str) -> bool) -> Lines {
         let stage = |block: LineBlock, (keep,): &(fn(&str) -> bool,)| {
@@ -134,6 +136,7 @@ impl Lines {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn filter_with<W, A>(&self, keep: fn(&str, &W) -> bool, shared: A) -> Lines
     where
@@ -154,6 +157,7 @@ impl Lines {
     ///
     /// The function returns a part of what it is given, so nothing is copied; new text is what
     /// [`map`](Self::map) makes.
+    #[track_caller]
     #[must_use]
     pub fn part(&self, part: fn(&str) -> &str) -> Lines {
         let stage = |block: LineBlock, (part,): &(fn(&str) -> &str,)| {
@@ -179,6 +183,7 @@ impl Lines {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn parts(&self, parts: for<'a> fn(&'a str, &mut Parts<'_, 'a>)) -> Lines {
         let stage = |block: LineBlock, (parts,): &(for<'a> fn(&'a str, &mut Parts<'_, 'a>),)| {
@@ -188,6 +193,7 @@ impl Lines {
     }
 
     /// The number of lines.
+    #[track_caller]
     #[must_use]
     pub fn count(&self) -> Delayed<u64> {
         self.blocks.map(|block| block.count()).fold(0, |a, b| a + b, |a, b| a + b)
@@ -195,6 +201,7 @@ impl Lines {
 
     /// How many lines, records or files were left out because something was wrong with them. Always zero if
     /// faults are errors.
+    #[track_caller]
     #[must_use]
     pub fn skipped(&self) -> Delayed<u64> {
         let missing = self.input.missing;
@@ -204,6 +211,7 @@ impl Lines {
 
     /// The first `n` lines, in the order of the files. Together with other results it costs next to nothing;
     /// by itself it reads all files, and [`take`](Self::take) does not.
+    #[track_caller]
     #[must_use]
     pub fn first(&self, n: usize) -> Delayed<Vec<String>> {
         first_of(&self.client, &self.blocks, n)
@@ -225,12 +233,14 @@ impl Lines {
     }
 
     /// All lines, in the order of the files.
+    #[track_caller]
     #[must_use]
     pub fn collect(&self) -> Delayed<Vec<String>> {
         self.first(usize::MAX)
     }
 
     /// How often each line, or part, occurs.
+    #[track_caller]
     #[must_use]
     pub fn frequencies(&self) -> Delayed<Frequencies<String>> {
         self.blocks.fold(
@@ -245,6 +255,7 @@ impl Lines {
 
     /// Folds the lines of each unit of the input into an accumulator that begins as `start`, then merges
     /// accumulators in a fixed order. `start` has to be neutral: merging it changes nothing.
+    #[track_caller]
     #[must_use]
     pub fn fold<A: Value + Clone>(
         &self,
@@ -263,6 +274,7 @@ impl Lines {
     }
 
     /// A value for each line.
+    #[track_caller]
     #[must_use]
     pub fn map<U: Value + Clone>(&self, function: fn(&str) -> U) -> Bag<U> {
         let stage = |block: LineBlock, (function,): &(fn(&str) -> U,)| {
@@ -272,6 +284,7 @@ impl Lines {
     }
 
     /// As [`map`](Self::map), with values that are common to all lines.
+    #[track_caller]
     #[must_use]
     pub fn map_with<U, W, A>(&self, function: fn(&str, &W) -> U, shared: A) -> Bag<U>
     where
@@ -286,6 +299,7 @@ impl Lines {
     }
 
     /// A value for each line for which the function has one.
+    #[track_caller]
     #[must_use]
     pub fn filter_map<U: Value + Clone>(&self, function: fn(&str) -> Option<U>) -> Bag<U> {
         let stage = |block: LineBlock, (function,): &(fn(&str) -> Option<U>,)| {
@@ -295,6 +309,7 @@ impl Lines {
     }
 
     /// As [`filter_map`](Self::filter_map), with values that are common to all lines.
+    #[track_caller]
     #[must_use]
     pub fn filter_map_with<U, W, A>(&self, function: fn(&str, &W) -> Option<U>, shared: A) -> Bag<U>
     where
@@ -310,6 +325,7 @@ impl Lines {
     }
 
     /// Any number of values for each line, in their order.
+    #[track_caller]
     #[must_use]
     pub fn flat_map<U, I>(&self, function: fn(&str) -> I) -> Bag<U>
     where
@@ -323,6 +339,7 @@ impl Lines {
     }
 
     /// The lines as values of their own.
+    #[track_caller]
     #[must_use]
     pub fn to_bag(&self) -> Bag<String> {
         self.map(str::to_owned)
@@ -333,6 +350,7 @@ impl Lines {
     ///
     /// The choice is the same for any number of ranks and threads, and for any block size, if the file is plain,
     /// xz, or compressed in one piece; if it is divided otherwise, for one block size.
+    #[track_caller]
     #[must_use]
     pub fn sample(&self, fraction: f64, seed: u64) -> Lines {
         let stage = |block: LineBlock, (fraction, seed): &(f64, u64)| {
@@ -345,6 +363,7 @@ impl Lines {
         self.stage(stage, (fraction, seed))
     }
 
+    #[track_caller]
     fn bag<U, A>(&self, stage: fn(LineBlock, &A::Values) -> Part<U>, shared: A) -> Bag<U>
     where
         U: Value + Clone,

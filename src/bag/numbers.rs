@@ -8,6 +8,7 @@ use crate::wire::Value;
 impl<T: Value + Clone + Into<f64>> Bag<T> {
     /// Count, sum and sum of squares, exactly: what [`mean`](Self::mean) and [`variance`](Self::variance) are
     /// made of.
+    #[track_caller]
     #[must_use]
     pub fn moments(&self) -> Delayed<ExactMoments> {
         let stage = |part: Part<T>, (): &()| {
@@ -19,12 +20,14 @@ impl<T: Value + Clone + Into<f64>> Bag<T> {
 
     /// The sum, rounded once at the end: the same for any order of the values and any block size. Zero if there
     /// are none.
+    #[track_caller]
     #[must_use]
     pub fn sum(&self) -> Delayed<f64> {
         self.client.delayed(|(moments,): (ExactMoments,)| moments.sum().value(), (self.moments(),))
     }
 
     /// The mean; not a number if there are no values.
+    #[track_caller]
     #[must_use]
     pub fn mean(&self) -> Delayed<f64> {
         self.client.delayed(|(moments,): (ExactMoments,)| moments.mean(), (self.moments(),))
@@ -44,6 +47,7 @@ impl<T: Value + Clone + Into<f64>> Bag<T> {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn variance(&self, ddof: u64) -> Delayed<f64> {
         let variance = |(moments, ddof): (ExactMoments, u64)| moments.variance(ddof);

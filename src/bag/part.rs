@@ -2,7 +2,7 @@
 
 use super::text::Place;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{panic::Location, sync::Arc};
 
 /// Values that came of one stretch of the input. Copies of the piece share them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +28,13 @@ impl<T> Part<T> {
         let Part { values, place, skipped } = self;
         Part { values: Arc::new(make(owned(values))), place, skipped }
     }
+}
+
+/// Where the user asked for something, as errors and reports name it.
+#[track_caller]
+pub(super) fn asked() -> String {
+    let place = Location::caller();
+    format!("{}:{}", place.file(), place.line())
 }
 
 /// The values themselves, if nobody else has the piece.

@@ -2,7 +2,7 @@
 
 use super::{
     bag::Bag,
-    part::{Part, owned},
+    part::{Part, asked, owned},
     text::Place,
 };
 use crate::client::{Buckets, Delayed, Function, List, Shuffled};
@@ -91,6 +91,7 @@ impl<T: Value + Clone> Bag<T> {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn group_by<K>(&self, key: fn(&T) -> K) -> Bag<(K, Vec<T>)>
     where
@@ -109,8 +110,8 @@ impl<T: Value + Clone> Bag<T> {
             groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
             Ok::<_, ShareError>(piece(bucket, groups))
         };
-        let shuffled = self.shuffled("group_by", keyed, |_| (Function::new(key),));
-        self.of_buckets("group_by", grouped, shuffled.buckets(), (&shuffled, Function::new(key)))
+        let shuffled = self.shuffled(&asked(), keyed, |_| (Function::new(key),));
+        self.of_buckets(&asked(), grouped, shuffled.buckets(), (&shuffled, Function::new(key)))
     }
 
     /// All values, sorted by a key; values with equal keys stay in their order.
@@ -129,6 +130,7 @@ impl<T: Value + Clone> Bag<T> {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn sort_by_key<K: Value + Clone + Ord>(&self, key: fn(&T) -> K) -> Bag<T> {
         let borders = self.borders(key);
@@ -145,11 +147,12 @@ impl<T: Value + Clone> Bag<T> {
             values.sort_by_cached_key(key);
             Ok::<_, ShareError>(piece(bucket, values))
         };
-        let shuffled = self.shuffled("sort_by_key", keyed, |_| (Function::new(key), &borders));
-        self.of_buckets("sort_by_key", sorted, shuffled.buckets(), (&shuffled, Function::new(key)))
+        let shuffled = self.shuffled(&asked(), keyed, |_| (Function::new(key), &borders));
+        self.of_buckets(&asked(), sorted, shuffled.buckets(), (&shuffled, Function::new(key)))
     }
 
     /// Keys that divide the values into buckets of about the same length, by a random sample.
+    #[track_caller]
     fn borders<K: Value + Clone + Ord>(&self, key: fn(&T) -> K) -> Delayed<Vec<K>> {
         type Key<T, K> = (fn(&T) -> K,);
         let add = |mut sample: Sample<K>, part: Part<T>, (key,): &Key<T, K>| {
@@ -166,7 +169,7 @@ impl<T: Value + Clone> Bag<T> {
             a
         };
         let sample = self.folded(Sample::default(), add, join, &|| (Function::new(key),));
-        self.client.delayed(|(sample,): (Sample<K>,)| sample.borders(), (sample,)).label("sort_by_key")
+        self.client.delayed(|(sample,): (Sample<K>,)| sample.borders(), (sample,)).label(&asked())
     }
 
     /// The first value of this bag with the first of the other, the second with the second, and so on; the bag
@@ -186,6 +189,7 @@ impl<T: Value + Clone> Bag<T> {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn zip<U: Value + Clone>(&self, other: &Bag<U>) -> Bag<(T, U)> {
         let (mine, others) = (self.starts(), other.starts());
@@ -196,19 +200,22 @@ impl<T: Value + Clone> Bag<T> {
             let pairs = left.read(bucket)?.into_iter().zip(right.read(bucket)?).collect();
             Ok::<_, ShareError>(piece(bucket, pairs))
         };
-        let zipped = self.of_buckets("zip", zipped, left.buckets(), (&left, &right));
+        let zipped = self.of_buckets(&asked(), zipped, left.buckets(), (&left, &right));
         Bag { missing: self.missing + other.missing, ..zipped }
     }
 
     /// How many values stand before each piece.
+    #[track_caller]
     fn starts(&self) -> Delayed<Starts> {
+        let asked = asked();
         let count = |part: Part<T>| (part.place.number, part.place.piece, part.values.len() as u64);
         let counts: List<Vec<(u64, u64, u64)>> =
-            self.parts.iter().map(|parts| self.client.map(count, parts).label("zip").collect()).collect();
-        self.client.delayed(|(counts,)| Starts::of(counts), (counts,)).label("zip")
+            self.parts.iter().map(|parts| self.client.map(count, parts).label(&asked).collect()).collect();
+        self.client.delayed(|(counts,)| Starts::of(counts), (counts,)).label(&asked)
     }
 
     /// Values in buckets by their positions, those below `length`.
+    #[track_caller]
     fn by_position(&self, starts: &Delayed<Starts>, length: &Delayed<u64>) -> Shuffled<T> {
         let placed = |part: Part<T>, (map, starts, length): &(u64, Arc<Starts>, Arc<u64>)| -> Vec<(u64, T)> {
             let start = starts.starts[*map as usize][&(part.place.number, part.place.piece)];
@@ -218,7 +225,7 @@ impl<T: Value + Clone> Bag<T> {
             let values = (start..start + wanted).zip(owned(part.values));
             values.map(|(position, value)| (bucket(position), value)).collect()
         };
-        self.shuffled("zip", placed, |number| (number, starts, length))
+        self.shuffled(&asked(), placed, |number| (number, starts, length))
     }
 }
 
@@ -227,6 +234,7 @@ impl<T: Value + Clone + Hash + Ord> Bag<T> {
     ///
     /// A value travels once from each piece of the input that has it. To know how often each occurs, ask for
     /// [`frequencies`](Self::frequencies).
+    #[track_caller]
     #[must_use]
     pub fn distinct(&self) -> Bag<T> {
         let keyed = |part: Part<T>, (): &()| -> Vec<(u64, T)> {
@@ -239,8 +247,8 @@ impl<T: Value + Clone + Hash + Ord> Bag<T> {
             values.dedup();
             Ok::<_, ShareError>(piece(bucket, values))
         };
-        let shuffled = self.shuffled("distinct", keyed, |_| ());
-        self.of_buckets("distinct", different, shuffled.buckets(), (&shuffled,))
+        let shuffled = self.shuffled(&asked(), keyed, |_| ());
+        self.of_buckets(&asked(), different, shuffled.buckets(), (&shuffled,))
     }
 }
 

@@ -222,3 +222,25 @@ fn letters_of_a_bag_are_those_of_its_lines() {
     });
     assert_eq!(same, serial().into_iter().collect());
 }
+
+#[test]
+fn what_fails_is_named_by_the_line_that_asked_for_it() {
+    let here = Builder::new().scheduler(Scheduler::Synchronous);
+    let failed: Result<()> = here.run(|client| {
+        let numbers = client.bag_range(0..10);
+        let asked = [
+            (line!(), numbers.map(|i| u64::from(5 / (i - i / 2 * 2 - i % 2) > 0)).count()),
+            (line!(), numbers.filter(|i| 5 / (i - i) > 0).count()),
+            (line!(), numbers.fold(0, |a, b| a + b / (b - b), |a, b| a + b)),
+            (line!(), numbers.group_by(|i| 5 / (i - i)).count()),
+            (line!(), numbers.sort_by_key(|i| 5 / (i - i)).count()),
+        ];
+        for (line, result) in asked {
+            let error = result.compute().expect_err("a division by zero");
+            let label = &error.task().expect("a task's failure").label;
+            assert_eq!(*label, format!("{}:{line}", file!()));
+        }
+        Ok(())
+    });
+    failed.expect("failures are values");
+}

@@ -162,6 +162,7 @@ impl Lines {
     /// })
     /// # }
     /// ```
+    #[track_caller]
     #[must_use]
     pub fn write_text(
         &self,
@@ -186,6 +187,7 @@ impl Lines {
 impl<T: Value + Clone> Bag<T> {
     /// Writes the values as JSON, one on a line, as [`Lines::write_text`] does: `stem-00-000000.jsonl` and so
     /// on.
+    #[track_caller]
     #[must_use]
     pub fn write_json_lines(
         &self,

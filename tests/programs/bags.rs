@@ -63,6 +63,28 @@ fn wiki_filter() {
 }
 
 #[test]
+fn shuffle() {
+    use crate::launcher::{Start, mpiexec, run};
+    for op in ["group", "sort", "distinct", "zip"] {
+        let arguments = ["--n", "60000", "--keys", "700", "--op", op];
+        let result = the_same_everywhere("shuffle", &arguments.join(" "));
+        assert_eq!(result["count"], if matches!(op, "sort" | "zip") { 60_000 } else { 700 });
+        // Memory for a few values makes no difference.
+        let start = if mpiexec().is_some() { Start::Ranks(3) } else { Start::Plain };
+        let arguments = [&arguments[..], &["--threads", "1", "--json"]].concat();
+        let spilled = run(start, "shuffle", &arguments, &[("SERRIED_SPILL_ABOVE", "2K")]);
+        assert_eq!(spilled.json()["result"], result);
+    }
+    let nowhere = [("SERRIED_SPILL_ABOVE", "2K"), ("SERRIED_SCRATCH", "/nowhere/at/all")];
+    let ended = run(Start::Plain, "shuffle", &["--n", "60000"], &nowhere);
+    assert_ne!(ended.code, Some(0));
+    assert!(
+        ended.stderr.contains("/nowhere/at/all") && ended.stderr.contains("SERRIED_SCRATCH"),
+        "{ended:?}"
+    );
+}
+
+#[test]
 fn what_cannot_be_read_is_said() {
     use crate::launcher::{Start, run};
     let folder = tempfile::tempdir().expect("a folder");
