@@ -1,5 +1,5 @@
 //! Whatever the bytes of a file, reading it ends with lines or with an error. The first byte chooses what the file
-//! pretends to be. `cargo +nightly fuzz run decode -- -max_total_time=60`
+//! pretends to be.
 
 #![no_main]
 

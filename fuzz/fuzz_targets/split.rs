@@ -1,4 +1,4 @@
-//! Lines do not depend on how a file is divided. `cargo +nightly fuzz run split -- -max_total_time=60`
+//! Lines do not depend on how a file is divided.
 
 #![no_main]
 
