@@ -66,7 +66,7 @@ pub(super) struct Graph {
 /// The ready tasks.
 #[derive(Debug)]
 struct Ready {
-    /// For their values somebody elsewhere waits: they go first.
+    /// For their values another rank waits: they go first.
     awaited: ReadySet,
     others: ReadySet,
     /// They read nothing: each begins something new.
@@ -84,7 +84,7 @@ impl Ready {
     fn set_of(&mut self, wiring: &Wiring, task: Slot) -> &mut ReadySet {
         if wiring.part.shape(task.index()).inputs == 0 {
             &mut self.sources
-        } else if wiring.is_awaited(task) {
+        } else if wiring.is_exported(task) {
             &mut self.awaited
         } else {
             &mut self.others
@@ -228,7 +228,7 @@ impl Graph {
         }
     }
 
-    /// The next task to run, its function, and whether somebody elsewhere waits for its value; none if there is
+    /// The next task to run, its function, and whether another rank waits for its value; none if there is
     /// none, or if those that run must end before anything new is begun.
     #[inline]
     pub(super) fn next(&self) -> Option<(Slot, u32, bool)> {

@@ -81,7 +81,13 @@ impl Wiring {
         self.specials.get(mark.wrapping_sub(1))
     }
 
-    /// Whether somebody elsewhere waits for the value.
+    /// Whether another rank waits for the value, and so goes on the sooner the sooner it has it.
+    #[inline]
+    pub(super) fn is_exported(&self, slot: Slot) -> bool {
+        self.special(slot).is_some_and(|special| !special.exports.is_empty())
+    }
+
+    /// Whether another rank or the client waits for the value.
     #[inline]
     pub(super) fn is_awaited(&self, slot: Slot) -> bool {
         self.special(slot).is_some_and(|special| !special.exports.is_empty() || !special.outputs.is_empty())
