@@ -56,6 +56,19 @@ pub(super) struct Part {
     pub(super) failures: Vec<TaskError>,
 }
 
+impl Part {
+    fn add(&mut self, accumulator: Box<dyn Accumulator>) {
+        match &mut self.accumulator {
+            None => self.accumulator = Some(accumulator),
+            Some(all) => all.merge(accumulator),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.accumulator.as_ref().is_some_and(|accumulator| accumulator.is_full())
+    }
+}
+
 impl RankPass {
     pub(super) fn new(spec: Arc<PassSpec>) -> Self {
         let gathered = spec.sinks.iter().map(|_| Part::default()).collect();
@@ -157,8 +170,22 @@ impl RankPass {
         Some(ElementsJob { pass: self.spec.pass, program, range: taken, data })
     }
 
+    /// Takes what jobs that are not over have handed over; whether there was anything.
+    pub(super) fn take_handed_over(&mut self) -> bool {
+        let Build::Done(Ok(program)) = &self.build else {
+            return false;
+        };
+        let handed_over = program.take_handed_over();
+        let any = !handed_over.is_empty();
+        for (sink, accumulator) in handed_over {
+            self.gathered[sink].add(accumulator);
+        }
+        any
+    }
+
     /// Takes the result of a job.
     pub(super) fn finished(&mut self, range: Range<u64>, gathered: Gatherings, nanos: u64) {
+        self.take_handed_over();
         self.running -= 1;
         let count = range.end - range.start;
         let each = nanos as f64 / count.max(1) as f64;
@@ -178,11 +205,13 @@ impl RankPass {
             keep_needed(&mut part.failures, program.sinks[sink].takes_failures());
         }
         for (part, accumulator) in self.gathered.iter_mut().zip(gathered.accumulators) {
-            match &mut part.accumulator {
-                None => part.accumulator = Some(accumulator),
-                Some(all) => all.merge(accumulator),
-            }
+            part.add(accumulator);
         }
+    }
+
+    /// Whether so much is gathered for a sink that it should leave now.
+    pub(super) fn is_full(&self) -> bool {
+        self.gathered.iter().any(Part::is_full)
     }
 
     /// Covers what was granted without running it: the pass could not be built.
@@ -227,8 +256,7 @@ impl RankPass {
                 Build::Done(Ok(program)) => program.sinks[sink].is_eager(),
                 _ => false,
             };
-            let full = part.accumulator.as_ref().is_some_and(|accumulator| accumulator.is_full());
-            if part.covered > 0 && (over || eager || full) {
+            if part.is_full() || part.covered > 0 && (over || eager) {
                 taken.push((sink, std::mem::take(part)));
             }
         }

@@ -6,7 +6,13 @@ use crate::task::{
     pipeline::{Accumulator, Block, Geometry, GrantData, SOURCE, Sink, Source, Stage, StageHeader, Work},
 };
 use crate::wire;
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Elements of a block, unless a leaf is longer.
 const BLOCK: u64 = 1024;
@@ -27,6 +33,15 @@ pub(crate) struct Program {
     piece: usize,
     /// The label under which failures between the operators are reported.
     label: String,
+    handed_over: HandedOver,
+}
+
+/// What jobs that are not over have gathered, where that is so much that it should leave the rank: one element
+/// may be a file. By the number of the sink.
+#[derive(Default)]
+struct HandedOver {
+    any: AtomicBool,
+    accumulators: Mutex<Vec<(usize, Box<dyn Accumulator>)>>,
 }
 
 /// A program, or why there is none.
@@ -70,7 +85,16 @@ impl Program {
         let leaves = if spec.batch.is_some() { 1 } else { (BLOCK / spec.leaf).max(1) };
         let block = spec.leaf * leaves;
         let piece = if spec.batch.is_some() { 1 } else { BLOCK as usize };
-        Ok(Program { source, stages, sinks, readers, lineage, geometry, block, piece, label: label(spec) })
+        let (label, handed_over) = (label(spec), HandedOver::default());
+        Ok(Program { source, stages, sinks, readers, lineage, geometry, block, piece, label, handed_over })
+    }
+
+    /// What jobs that are not over have handed over.
+    pub(super) fn take_handed_over(&self) -> Vec<(usize, Box<dyn Accumulator>)> {
+        if !self.handed_over.any.swap(false, Ordering::Acquire) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.handed_over.lock())
     }
 
     pub(super) fn label(&self) -> &str {
@@ -143,8 +167,23 @@ impl Program {
                     work.operator = reader;
                 });
             }
-            None => accumulators[reader as usize - self.stages.len()].push(block, work),
+            None => {
+                let sink = reader as usize - self.stages.len();
+                accumulators[sink].push(block, work);
+                if accumulators[sink].is_full() {
+                    let fresh = self.sinks[sink].accumulator(self.geometry);
+                    let full = std::mem::replace(&mut accumulators[sink], fresh);
+                    self.handed_over.lock().push((sink, full));
+                    self.handed_over.any.store(true, Ordering::Release);
+                }
+            }
         }
+    }
+}
+
+impl HandedOver {
+    fn lock(&self) -> MutexGuard<'_, Vec<(usize, Box<dyn Accumulator>)>> {
+        self.accumulators.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -520,6 +520,29 @@ fn shuffled_values_are_in_the_order_of_the_source() {
 }
 
 #[test]
+fn one_element_may_be_more_than_a_rank_gathers() {
+    for shape in shapes(6) {
+        let mut simulation = Simulation::of(shape, 5);
+        let client = simulation.client();
+        let pairs = client
+            .flat_map(|i| (0..300u64).map(move |k| [(k % 3, vec![k as u8 ^ i as u8; 100_000])]), 0..2u64);
+        let shuffled = pairs.shuffle(3);
+        let read = |bucket, (share,): &(crate::Share<Vec<u8>>,)| {
+            let values = share.read(bucket)?;
+            assert!(values.iter().all(|value| value.len() == 100_000));
+            Ok::<_, crate::ShareError>(values.iter().map(|value| value[99_999]).collect::<Vec<u8>>())
+        };
+        let lists = client.try_map_with(read, shuffled.buckets(), (&shuffled,)).collect();
+        let values = |i: u8| (0..300u64).map(move |k| (k % 3, k as u8 ^ i));
+        let mut expected = vec![Vec::new(); 3];
+        values(0).chain(values(1)).for_each(|(bucket, value)| expected[bucket as usize].push(value));
+        assert_eq!(outcome(&mut simulation, &lists).expect("good"), expected, "{shape:?}");
+        drop((pairs, shuffled, lists));
+        simulation.check_empty();
+    }
+}
+
+#[test]
 fn what_fails_before_a_shuffle_fails_what_reads_it() {
     for shape in shapes(24) {
         let mut simulation = Simulation::of(shape, 5);

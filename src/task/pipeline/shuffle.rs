@@ -107,7 +107,7 @@ struct Shuffled<E, T> {
     /// The runs that are being written, by bucket; none before the first element.
     drafts: Vec<Run>,
     runs: Vec<Run>,
-    /// The bytes of `runs`.
+    /// The bytes of all runs.
     bytes: usize,
     store: Store,
     element: PhantomData<fn(E) -> T>,
@@ -119,7 +119,6 @@ impl<E, T> Shuffled<E, T> {
         for (bucket, mut run) in (0u64..).zip(self.drafts.drain(..)) {
             if run.count > 0 {
                 run.bucket = bucket;
-                self.bytes += run.bytes.len();
                 self.runs.push(run);
             }
         }
@@ -147,7 +146,10 @@ where
                         run.start = elements.range.start;
                     }
                     run.count += 1;
-                    wire::encode(&value, &mut run.bytes).map_err(Failure::from)
+                    let before = run.bytes.len();
+                    let written = wire::encode(&value, &mut run.bytes);
+                    self.bytes += run.bytes.len() - before;
+                    written.map_err(Failure::from)
                 }
                 None => Err(Failure::error(format!("bucket {bucket} of {buckets}"))),
             };

@@ -23,6 +23,7 @@ impl Worker {
     /// Some time has passed: rank 0 is told if there is nothing to do, or more than a little. Returns after what
     /// time a look would tell more, if nothing happens before.
     pub(crate) fn tick(&mut self, now: Duration, out: &mut Outbox) -> Option<Duration> {
+        self.flush_handed_over(now, out);
         let idle = self.jobs == 0 && self.ready.is_empty() && self.passes.is_empty();
         if !idle {
             self.idle = None;

@@ -32,6 +32,14 @@ impl Worker {
         }
     }
 
+    /// Sends what jobs that are not over have handed over.
+    pub(super) fn flush_handed_over(&mut self, now: Duration, out: &mut Outbox) {
+        let passes = self.passes.iter_mut().filter_map(|(id, pass)| pass.take_handed_over().then_some(*id));
+        for id in passes.collect::<Vec<_>>() {
+            self.flush(now, id, out);
+        }
+    }
+
     /// Sends what a pass has to say and to bring in.
     pub(super) fn flush(&mut self, now: Duration, id: PassId, out: &mut Outbox) {
         let Some(pass) = self.passes.get_mut(&id) else {
@@ -40,7 +48,8 @@ impl Worker {
         pass.fail_queue();
         let spec = Arc::clone(&pass.spec);
         let report = pass.take_report(now);
-        let gathered = if report.is_some() || pass.is_over() { pass.take_gathered() } else { Vec::new() };
+        let leaves = report.is_some() || pass.is_over() || pass.is_full();
+        let gathered = if leaves { pass.take_gathered() } else { Vec::new() };
         if pass.is_over()
             && let Some(program) = pass.program().cloned()
         {
