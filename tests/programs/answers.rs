@@ -99,7 +99,7 @@ fn array_mean() {
 /// Every operation compares its checksum with what it has to be about.
 #[test]
 fn array_suite() {
-    for operation in ["addT", "std", "sumsq", "slice", "rechunk", "create --lazy"] {
+    for operation in ["addT", "std", "sumsq", "slice", "rechunk", "create --lazy", "matmul", "qr"] {
         the_same_everywhere("array_suite", &format!("--n 600 --chunk 170 --op {operation}"));
     }
 }
