@@ -583,3 +583,44 @@ fn a_share_is_read_where_it_is_and_nowhere_else() {
     drop(shuffled);
     simulation.check_empty();
 }
+
+#[test]
+fn a_prepared_graph_shuffles_in_each_run() {
+    use crate::client::plan::Want;
+    for shape in shapes(30) {
+        let mut simulation = Simulation::of(shape, 7);
+        let client = simulation.client();
+        let offset = client.parameter::<u64>();
+        let pairs = client.map_with(|i, (offset,)| [(i % 5, i + **offset)], 0..200u64, (&offset,));
+        let shuffled = pairs.shuffle(5);
+        let sums = client.try_map_with(
+            |bucket, (share,)| Ok::<_, crate::ShareError>(share.read(bucket)?.into_iter().sum::<u64>()),
+            shuffled.buckets(),
+            (&shuffled,),
+        );
+        let digest = sums.fold(0u64, |so_far, sum| so_far * 31 + sum, |a, b| a * 17 + b);
+        let prepared = client.prepare((&offset,), (&digest,)).expect("nothing is wrong with it");
+        drop((offset, pairs, shuffled, sums, digest));
+        let runs: Vec<_> =
+            (0..3u64).map(|run| prepared.start((run,), Want::Result).expect("a run")).collect();
+        simulation.settle();
+        let found: Vec<u64> = runs
+            .iter()
+            .map(|graph| {
+                let results =
+                    simulation.mailbox.look(|letters| letters.take_results(*graph)).expect("at rest");
+                let mut results = results.into_iter().map(crate::client::targets::take::<u64>);
+                results.next().expect("a digest").expect("good")
+            })
+            .collect();
+        let expected = |offset: u64| {
+            let sums = |bucket| (0..200u64).filter(|i| i % 5 == bucket).map(|i| i + offset).sum::<u64>();
+            // The tree over five leaves: ((0 1) (2 3)) 4.
+            let merge = |a, b| a * 17 + b;
+            merge(merge(merge(sums(0), sums(1)), merge(sums(2), sums(3))), sums(4))
+        };
+        assert_eq!(found, [expected(0), expected(1), expected(2)], "{shape:?}");
+        drop(prepared);
+        simulation.check_empty();
+    }
+}
