@@ -1,7 +1,8 @@
 //! Elements in other places and in other chunks: slices, joins, other chunks, other shapes.
 //!
 //! All of these come down to one thing: along each axis, a list of [`Run`]s says which elements of which input
-//! follow each other, and [`arrange`] makes chunks of them.
+//! follow each other, and [`arrange`] makes chunks of them. A part of a part, or of an array in other chunks, is
+//! taken from where its elements come from: what is not wanted in the end is not moved before.
 
 use super::expression::Number;
 use super::layout::{Layout, positions, starts};
@@ -69,14 +70,41 @@ pub(super) fn fit(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
             let kind = Kind::View(Reader::new(&input), axes.clone());
             Node::new(&node.client, node.dtype, layout.clone(), node.name, kind)
         }
-        Kind::Tasks(_) | Kind::Broken(_) => rechunk(node, layout),
+        Kind::Arrange(_) | Kind::Tasks(_) | Kind::Broken(_) => rechunk(node, layout),
     }
 }
 
 fn rechunk(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
-    let whole = |&count: &usize| vec![Run { input: Some(0), start: 0, step: 1, count }];
-    let runs = layout.shape.iter().map(whole).collect();
+    let runs = layout.shape.iter().map(|&count| whole(count)).collect();
     arrange(&node.client, "rechunk", std::slice::from_ref(node), runs, layout.clone(), None)
+}
+
+/// The part of an array that `runs` take along each axis, in the chunks of `layout`.
+pub(super) fn part_of(
+    node: &Arc<Node>,
+    name: &'static str,
+    runs: Vec<Vec<Run>>,
+    layout: Layout,
+) -> Arc<Node> {
+    let (input, axes) = match &node.kind {
+        Kind::View(input, axes) if !node.is_kept() => (input, axes),
+        _ => return arrange(&node.client, name, std::slice::from_ref(node), runs, layout, None),
+    };
+    // Of what is only looked at in another way, the same part is looked at in this way.
+    let (runs, chunks) = (0..input.layout.axes())
+        .map(|own| match axes.iter().position(|&axis| axis == Some(own)) {
+            Some(at) => (runs[at].clone(), layout.chunks[at].clone()),
+            None => (whole(input.layout.shape[own]), input.layout.chunks[own].clone()),
+        })
+        .unzip();
+    let part = part_of(input, name, runs, Layout::of_chunks(chunks));
+    let kind = Kind::View(Reader::new(&part), axes.clone());
+    Node::new(&node.client, node.dtype, layout, name, kind)
+}
+
+/// All of an axis.
+pub(super) fn whole(count: usize) -> Vec<Run> {
+    vec![Run { input: Some(0), start: 0, step: 1, count }]
 }
 
 /// The array whose elements along each axis are those of `runs`, in the chunks of `layout`. All inputs have
@@ -89,10 +117,55 @@ pub(super) fn arrange(
     layout: Layout,
     fill: Option<Number>,
 ) -> Arc<Node> {
-    let readers: Vec<Reader> = inputs.iter().map(Reader::new).collect();
     let dtype = inputs[0].dtype;
-    let made = layout.clone();
-    Node::tasks_of(client, dtype, layout, name, move || tasks(name, &readers, &runs, &made, fill))
+    let inputs = inputs.iter().map(Reader::new).collect();
+    Node::new(client, dtype, layout, name, Kind::Arrange(Arrangement { inputs, runs, fill }))
+}
+
+/// What [`arrange`] makes an array of.
+pub(super) struct Arrangement {
+    inputs: Vec<Reader>,
+    runs: Vec<Vec<Run>>,
+    fill: Option<Number>,
+}
+
+impl Arrangement {
+    /// The tasks of `node`, which is arranged in this way.
+    pub(super) fn tasks(&self, node: &Node) -> Vec<Delayed<Block>> {
+        let mut inputs: &[Reader] = &self.inputs;
+        let mut runs = self.runs.clone();
+        while let [input] = inputs
+            && !input.is_kept()
+            && let Kind::Arrange(inner) = &input.kind
+            && let Some(inner_runs) = inner.one_run_an_axis()
+        {
+            for (runs, inner) in runs.iter_mut().zip(inner_runs) {
+                runs.iter_mut().for_each(|run| *run = run.within(inner));
+            }
+            inputs = &inner.inputs;
+        }
+        tasks(node.name, inputs, &runs, &node.layout, self.fill)
+    }
+
+    /// The run along each axis, if there is one alone, of the only input.
+    fn one_run_an_axis(&self) -> Option<Vec<Run>> {
+        let one = |runs: &Vec<Run>| match runs[..] {
+            [run] if run.input.is_some() => Some(run),
+            _ => None,
+        };
+        if self.inputs.len() == 1 { self.runs.iter().map(one).collect() } else { None }
+    }
+}
+
+impl Run {
+    /// The same elements, counted as those of an array of which `outer` is a part.
+    fn within(self, outer: Run) -> Run {
+        if self.input.is_none() {
+            return self;
+        }
+        let start = outer.start.wrapping_add_signed(self.start as isize * outer.step);
+        Run { start, step: self.step * outer.step, ..self }
+    }
 }
 
 fn tasks(
