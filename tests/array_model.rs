@@ -197,7 +197,7 @@ fn slices_joins_and_borders_are_those_of_ndarray() {
 
 #[test]
 fn parts_of_parts_are_those_of_ndarray() {
-    let step = (0..6u8, 0..2usize, prop_oneof![1isize..4, -3isize..0], 0..12usize);
+    let step = (0..7u8, 0..2usize, prop_oneof![1isize..4, -3isize..0], 0..12usize);
     let strategy = (layouts(2..3, 14), proptest::collection::vec(step, 1..7), any::<u64>(), any::<bool>());
     property(250, strategy, |client, ((shape, chunk), steps, kept, fused)| {
         let mut data = dense(&shape, 9);
@@ -222,9 +222,15 @@ fn parts_of_parts_are_those_of_ndarray() {
                     let wanted = [start, length - 1, start];
                     (x.take(axis, &wanted), data.select(Axis(axis), &wanted))
                 }
+                5 => {
+                    let both =
+                        ndarray::concatenate(Axis(axis), &[data.view(), data.view()]).expect("they fit");
+                    (Array::concatenate(client, axis, &[x.clone(), x]), both)
+                }
                 _ => {
-                    let padded = x.pad([(1, 0), (0, 2)], 5.0);
-                    let mut expected = ArrayD::from_elem(IxDyn(padded.shape()), 5.0);
+                    let fill = number as f64;
+                    let padded = x.pad([(1, 0), (0, 2)], fill);
+                    let mut expected = ArrayD::from_elem(IxDyn(padded.shape()), fill);
                     let (rows, columns) = (data.shape()[0], data.shape()[1]);
                     expected.slice_mut(ndarray::s![1..=rows, ..columns]).assign(&data);
                     (padded, expected)

@@ -134,37 +134,49 @@ impl Arrangement {
     pub(super) fn tasks(&self, node: &Node) -> Vec<Delayed<Block>> {
         let mut inputs: &[Reader] = &self.inputs;
         let mut runs = self.runs.clone();
+        let mut fill = self.fill;
         while let [input] = inputs
             && !input.is_kept()
             && let Kind::Arrange(inner) = &input.kind
-            && let Some(inner_runs) = inner.one_run_an_axis()
+            && (fill.is_none() || inner.fill.is_none())
         {
-            for (runs, inner) in runs.iter_mut().zip(inner_runs) {
-                runs.iter_mut().for_each(|run| *run = run.within(inner));
-            }
+            runs = runs.iter().zip(&inner.runs).map(|(runs, inner)| within(runs, inner)).collect();
+            fill = fill.or(inner.fill);
             inputs = &inner.inputs;
         }
-        tasks(node.name, inputs, &runs, &node.layout, self.fill)
-    }
-
-    /// The run along each axis, if there is one alone, of the only input.
-    fn one_run_an_axis(&self) -> Option<Vec<Run>> {
-        let one = |runs: &Vec<Run>| match runs[..] {
-            [run] if run.input.is_some() => Some(run),
-            _ => None,
-        };
-        if self.inputs.len() == 1 { self.runs.iter().map(one).collect() } else { None }
+        tasks(node.name, inputs, &runs, &node.layout, fill)
     }
 }
 
-impl Run {
-    /// The same elements, counted as those of an array of which `outer` is a part.
-    fn within(self, outer: Run) -> Run {
-        if self.input.is_none() {
-            return self;
+/// The elements that `runs` take along an axis which is made of the runs of `axis`, as runs of what these are
+/// taken from.
+fn within(runs: &[Run], axis: &[Run]) -> Vec<Run> {
+    let starts = starts(&axis.iter().map(|run| run.count).collect::<Vec<usize>>());
+    let mut result = Vec::with_capacity(runs.len());
+    for run in runs {
+        if run.input.is_none() {
+            result.push(*run);
+            continue;
         }
-        let start = outer.start.wrapping_add_signed(self.start as isize * outer.step);
-        Run { start, step: self.step * outer.step, ..self }
+        let mut done = 0;
+        while done < run.count {
+            let at = run.start.wrapping_add_signed(run.step * done as isize);
+            let number = starts.partition_point(|&start| start <= at) - 1;
+            let (from, first) = (&axis[number], at - starts[number]);
+            let count = steps_inside(first, run.step, from.count).min(run.count - done);
+            let start = from.start.wrapping_add_signed(first as isize * from.step);
+            result.push(Run { input: from.input, start, step: run.step * from.step, count });
+            done += count;
+        }
+    }
+    result
+}
+
+/// How many elements from `first` on, `step` apart, are among the first `length`.
+fn steps_inside(first: usize, step: isize, length: usize) -> usize {
+    match step {
+        step if step > 0 => (length - first).div_ceil(step as usize),
+        step => first / step.unsigned_abs() + 1,
     }
 }
 
@@ -244,11 +256,7 @@ fn pieces<'a>(
                     let source = starts.partition_point(|&start| start <= at) - 1;
                     // An empty chunk has the start of the next one; that is the last of equal starts.
                     let (low, high) = (starts[source], starts[source] + chunks_of(input)[source]);
-                    let inside = match run.step {
-                        step if step > 0 => (high - at).div_ceil(step as usize),
-                        step => (at - low) / step.unsigned_abs() + 1,
-                    };
-                    let count = room.min(inside);
+                    let count = room.min(steps_inside(at - low, run.step, high - low));
                     Piece { input: run.input, chunk: source, start: at - low, step: run.step, count, target }
                 }
                 _ => Piece { input: None, chunk: 0, start: 0, step: 1, count: room, target },
