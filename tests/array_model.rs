@@ -196,6 +196,78 @@ fn slices_joins_and_borders_are_those_of_ndarray() {
 }
 
 #[test]
+fn parts_of_parts_are_those_of_ndarray() {
+    let step = (0..7u8, 0..2usize, prop_oneof![1isize..4, -3isize..0], 0..12usize);
+    let strategy = (layouts(2..3, 14), proptest::collection::vec(step, 1..7), any::<u64>(), any::<bool>());
+    property(250, strategy, |client, ((shape, chunk), steps, kept, fused)| {
+        let mut data = dense(&shape, 9);
+        let mut x = chunked(client, &data, &chunk, fused);
+        for (at, (kind, axis, step, number)) in steps.into_iter().enumerate() {
+            let length = data.shape()[axis];
+            let start = number % length;
+            (x, data) = match kind {
+                0 => (x.rechunk([number + 1, length]), data),
+                1 => (x.t(), data.reversed_axes()),
+                2 => {
+                    let mut spans = span![.., ..];
+                    spans[axis] = every(step, ..);
+                    (x.slice(spans), data.slice_axis(Axis(axis), Slice::new(0, None, step)).to_owned())
+                }
+                3 => {
+                    let mut spans = span![.., ..];
+                    spans[axis] = (start as isize..).into();
+                    (x.slice(spans), data.slice_axis(Axis(axis), Slice::from(start..)).to_owned())
+                }
+                4 => {
+                    let wanted = [start, length - 1, start];
+                    (x.take(axis, &wanted), data.select(Axis(axis), &wanted))
+                }
+                5 => {
+                    let both =
+                        ndarray::concatenate(Axis(axis), &[data.view(), data.view()]).expect("they fit");
+                    (Array::concatenate(client, axis, &[x.clone(), x]), both)
+                }
+                _ => {
+                    let fill = number as f64;
+                    let padded = x.pad([(1, 0), (0, 2)], fill);
+                    let mut expected = ArrayD::from_elem(IxDyn(padded.shape()), fill);
+                    let (rows, columns) = (data.shape()[0], data.shape()[1]);
+                    expected.slice_mut(ndarray::s![1..=rows, ..columns]).assign(&data);
+                    (padded, expected)
+                }
+            };
+            if kept >> at & 7 == 0 {
+                x = x.persist().expect("runs");
+            }
+        }
+        assert_eq!(x.shape(), data.shape());
+        let sums = x.sum_axis(0);
+        assert_eq!(client.compute((&x, &sums)).expect("runs"), (data.clone(), data.sum_axis(Axis(0))));
+    });
+}
+
+/// Of an array in other chunks and turned round, only what is wanted is moved.
+#[test]
+fn a_part_is_taken_from_where_its_elements_come_from() {
+    Builder::new()
+        .run(|client| -> serried::Result<()> {
+            let data = dense(&[60, 60], 1);
+            let turned = Array::from_ndarray(client, &data, [10, 10]).rechunk([60, 6]).t().rechunk([60, 10]);
+            let row = turned.slice(span![5]);
+            // The six chunks with that column, and those of the row.
+            assert_eq!(client.task_count(&row)?, 6 + 6);
+            let column = data.index_axis(Axis(1), 5).to_owned();
+            assert_eq!(row.compute()?, column);
+            // What is there already is read.
+            let kept = turned.persist()?;
+            assert_eq!(client.task_count(&kept.slice(span![5]))?, 6 + 6);
+            assert_eq!(kept.slice(span![5]).compute()?, column);
+            Ok(())
+        })
+        .expect("the run ends well");
+}
+
+#[test]
 fn running_sums_and_borders_are_those_of_the_whole() {
     let strategy = (layouts(2..3, 14), 0..2usize, any::<bool>(), 0..5u8, 0..4usize);
     property(150, strategy, |client, ((shape, chunk), axis, fused, boundary, depth)| {

@@ -6,7 +6,7 @@
 
 use std::process::Command;
 
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{ArrayD, Axis, IxDyn, Slice};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serried::array::{Array, Bins, Number};
@@ -117,7 +117,7 @@ fn sorted_arrays_are_searched_as_others() {
 fn results_along_an_axis_are_those_of_each_lane() {
     let strategy =
         ((1..12usize, 1..12usize, 1..12usize), (1..7usize, 1..7usize, 1..7usize), 0..3usize, 0..9u32);
-    property(100, strategy, |client, (shape, chunk, axis, kind)| {
+    property(100, (strategy, 0..14usize), |client, ((shape, chunk, axis, kind), count)| {
         let (shape, chunk) = ([shape.0, shape.1, shape.2], [chunk.0, chunk.1, chunk.2]);
         let values = numbers(shape.iter().product(), kind);
         let data = ArrayD::from_shape_vec(IxDyn(&shape), values).expect("as many");
@@ -137,6 +137,13 @@ fn results_along_an_axis_are_those_of_each_lane() {
             values.iter_mut().zip(sorted).for_each(|(value, sorted)| *value = sorted);
         }
         let found = client.compute((&x.median_axis(axis), &x.sort_axis(axis))).expect("runs");
+        let ends = client.compute((&x.smallest_axis(count, axis), &x.largest_axis(count, axis)));
+        let count = count.min(shape[axis]) as isize;
+        let part = |range: Slice| sorted.slice_axis(Axis(axis), range).to_owned();
+        let smallest = part(Slice::new(0, Some(count), 1));
+        let mut largest = part(Slice::from(shape[axis] as isize - count..));
+        largest.invert_axis(Axis(axis));
+        assert_eq!(ends.expect("runs"), (smallest, largest));
         assert_eq!(found, (middle, sorted));
     });
 }
@@ -197,6 +204,7 @@ fn results<T: Number>(client: &Client, values: &[T], chunk: usize, rows: usize) 
         .expect("runs");
     let (medians, lower, columns) =
         client.compute((&y.median_axis(0), &y.quantile_axis(0.3, 0), &y.sort_axis(0))).expect("runs");
+    let (largest, smallest) = client.compute((&y.largest_axis(2, 0), &y.smallest_axis(2, 0))).expect("runs");
     let mut all = vec![median];
     all.extend(quantiles);
     all.extend(flat(sorted).into_iter().map(T::to_f64));
@@ -207,7 +215,9 @@ fn results<T: Number>(client: &Client, values: &[T], chunk: usize, rows: usize) 
     }
     all.extend(medians);
     all.extend(lower);
-    all.extend(flat(columns).into_iter().map(T::to_f64));
+    for elements in [columns, largest, smallest] {
+        all.extend(flat(elements).into_iter().map(T::to_f64));
+    }
     all
 }
 

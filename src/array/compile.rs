@@ -137,7 +137,7 @@ fn survey(node: &Arc<Node>, axes: &Axes, seen: &mut HashMap<*const Node, Seen>) 
 
 fn is_separate(node: &Node, seen: &Seen) -> bool {
     match &node.kind {
-        Kind::Tasks(_) | Kind::Broken(_) => true,
+        Kind::Tasks(_) | Kind::Arrange(_) | Kind::Broken(_) => true,
         _ if node.is_kept() => true,
         Kind::View(..) => false,
         _ if node.weight() <= CHEAP => false,
@@ -209,7 +209,7 @@ impl Builder<'_> {
                     }
                 }
             }
-            Kind::View(..) | Kind::Tasks(_) | Kind::Broken(_) => {
+            Kind::View(..) | Kind::Arrange(_) | Kind::Tasks(_) | Kind::Broken(_) => {
                 unreachable!("an expression reads arrays in its own chunks")
             }
         }

@@ -1,7 +1,8 @@
 //! Elements in other places and in other chunks: slices, joins, other chunks, other shapes.
 //!
 //! All of these come down to one thing: along each axis, a list of [`Run`]s says which elements of which input
-//! follow each other, and [`arrange`] makes chunks of them.
+//! follow each other, and [`arrange`] makes chunks of them. A part of a part, or of an array in other chunks, is
+//! taken from where its elements come from: what is not wanted in the end is not moved before.
 
 use super::expression::Number;
 use super::layout::{Layout, positions, starts};
@@ -69,14 +70,41 @@ pub(super) fn fit(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
             let kind = Kind::View(Reader::new(&input), axes.clone());
             Node::new(&node.client, node.dtype, layout.clone(), node.name, kind)
         }
-        Kind::Tasks(_) | Kind::Broken(_) => rechunk(node, layout),
+        Kind::Arrange(_) | Kind::Tasks(_) | Kind::Broken(_) => rechunk(node, layout),
     }
 }
 
 fn rechunk(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
-    let whole = |&count: &usize| vec![Run { input: Some(0), start: 0, step: 1, count }];
-    let runs = layout.shape.iter().map(whole).collect();
+    let runs = layout.shape.iter().map(|&count| whole(count)).collect();
     arrange(&node.client, "rechunk", std::slice::from_ref(node), runs, layout.clone(), None)
+}
+
+/// The part of an array that `runs` take along each axis, in the chunks of `layout`.
+pub(super) fn part_of(
+    node: &Arc<Node>,
+    name: &'static str,
+    runs: Vec<Vec<Run>>,
+    layout: Layout,
+) -> Arc<Node> {
+    let (input, axes) = match &node.kind {
+        Kind::View(input, axes) if !node.is_kept() => (input, axes),
+        _ => return arrange(&node.client, name, std::slice::from_ref(node), runs, layout, None),
+    };
+    // Of what is only looked at in another way, the same part is looked at in this way.
+    let (runs, chunks) = (0..input.layout.axes())
+        .map(|own| match axes.iter().position(|&axis| axis == Some(own)) {
+            Some(at) => (runs[at].clone(), layout.chunks[at].clone()),
+            None => (whole(input.layout.shape[own]), input.layout.chunks[own].clone()),
+        })
+        .unzip();
+    let part = part_of(input, name, runs, Layout::of_chunks(chunks));
+    let kind = Kind::View(Reader::new(&part), axes.clone());
+    Node::new(&node.client, node.dtype, layout, name, kind)
+}
+
+/// All of an axis.
+pub(super) fn whole(count: usize) -> Vec<Run> {
+    vec![Run { input: Some(0), start: 0, step: 1, count }]
 }
 
 /// The array whose elements along each axis are those of `runs`, in the chunks of `layout`. All inputs have
@@ -89,10 +117,67 @@ pub(super) fn arrange(
     layout: Layout,
     fill: Option<Number>,
 ) -> Arc<Node> {
-    let readers: Vec<Reader> = inputs.iter().map(Reader::new).collect();
     let dtype = inputs[0].dtype;
-    let made = layout.clone();
-    Node::tasks_of(client, dtype, layout, name, move || tasks(name, &readers, &runs, &made, fill))
+    let inputs = inputs.iter().map(Reader::new).collect();
+    Node::new(client, dtype, layout, name, Kind::Arrange(Arrangement { inputs, runs, fill }))
+}
+
+/// What [`arrange`] makes an array of.
+pub(super) struct Arrangement {
+    inputs: Vec<Reader>,
+    runs: Vec<Vec<Run>>,
+    fill: Option<Number>,
+}
+
+impl Arrangement {
+    /// The tasks of `node`, which is arranged in this way.
+    pub(super) fn tasks(&self, node: &Node) -> Vec<Delayed<Block>> {
+        let mut inputs: &[Reader] = &self.inputs;
+        let mut runs = self.runs.clone();
+        let mut fill = self.fill;
+        while let [input] = inputs
+            && !input.is_kept()
+            && let Kind::Arrange(inner) = &input.kind
+            && (fill.is_none() || inner.fill.is_none())
+        {
+            runs = runs.iter().zip(&inner.runs).map(|(runs, inner)| within(runs, inner)).collect();
+            fill = fill.or(inner.fill);
+            inputs = &inner.inputs;
+        }
+        tasks(node.name, inputs, &runs, &node.layout, fill)
+    }
+}
+
+/// The elements that `runs` take along an axis which is made of the runs of `axis`, as runs of what these are
+/// taken from.
+fn within(runs: &[Run], axis: &[Run]) -> Vec<Run> {
+    let starts = starts(&axis.iter().map(|run| run.count).collect::<Vec<usize>>());
+    let mut result = Vec::with_capacity(runs.len());
+    for run in runs {
+        if run.input.is_none() {
+            result.push(*run);
+            continue;
+        }
+        let mut done = 0;
+        while done < run.count {
+            let at = run.start.wrapping_add_signed(run.step * done as isize);
+            let number = starts.partition_point(|&start| start <= at) - 1;
+            let (from, first) = (&axis[number], at - starts[number]);
+            let count = steps_inside(first, run.step, from.count).min(run.count - done);
+            let start = from.start.wrapping_add_signed(first as isize * from.step);
+            result.push(Run { input: from.input, start, step: run.step * from.step, count });
+            done += count;
+        }
+    }
+    result
+}
+
+/// How many elements from `first` on, `step` apart, are among the first `length`.
+fn steps_inside(first: usize, step: isize, length: usize) -> usize {
+    match step {
+        step if step > 0 => (length - first).div_ceil(step as usize),
+        step => first / step.unsigned_abs() + 1,
+    }
 }
 
 fn tasks(
@@ -171,11 +256,7 @@ fn pieces<'a>(
                     let source = starts.partition_point(|&start| start <= at) - 1;
                     // An empty chunk has the start of the next one; that is the last of equal starts.
                     let (low, high) = (starts[source], starts[source] + chunks_of(input)[source]);
-                    let inside = match run.step {
-                        step if step > 0 => (high - at).div_ceil(step as usize),
-                        step => (at - low) / step.unsigned_abs() + 1,
-                    };
-                    let count = room.min(inside);
+                    let count = room.min(steps_inside(at - low, run.step, high - low));
                     Piece { input: run.input, chunk: source, start: at - low, step: run.step, count, target }
                 }
                 _ => Piece { input: None, chunk: 0, start: 0, step: 1, count: room, target },

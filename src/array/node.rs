@@ -3,6 +3,7 @@
 use super::error::{ArrayError, ArrayProblem};
 use super::expression::{Binary, Generator, Kernel, Number, Unary};
 use super::layout::Layout;
+use super::movement::Arrangement;
 use crate::{Block, Client, DType, Delayed, ElementsHandle, Error, Function};
 use std::sync::{
     Arc, OnceLock,
@@ -37,6 +38,8 @@ pub(super) enum Kind {
     /// An array with its axes in another order and with axes along which it repeats itself: for each axis
     /// the one of the input, if there is one. Axes of the input that are left out have length 1.
     View(Reader, Vec<Option<usize>>),
+    /// Elements of other arrays in other places.
+    Arrange(Arrangement),
     /// By tasks of its own.
     Tasks(MakeTasks),
 }
@@ -171,6 +174,7 @@ impl Node {
         self.tasks.get_or_init(|| match &self.kind {
             Kind::Broken(error) => vec![self.client.broken(Error::Array(Arc::clone(error)))],
             Kind::Tasks(make) => deeply(make),
+            Kind::Arrange(arrangement) => deeply(|| arrangement.tasks(self)),
             _ => deeply(|| super::compile::tasks(self)),
         })
     }
@@ -194,7 +198,7 @@ impl Node {
     /// The work for an element beside an addition, if it is made where it is read.
     pub(super) fn weight(&self) -> u32 {
         match &self.kind {
-            Kind::Broken(_) | Kind::Tasks(_) => 0,
+            Kind::Broken(_) | Kind::Arrange(_) | Kind::Tasks(_) => 0,
             Kind::Generate(source) => source.weight,
             Kind::View(input, _) => input.weight(),
             Kind::Elementwise(operation, inputs) => {
@@ -216,7 +220,7 @@ impl Node {
             Kind::Generate(_) => true,
             Kind::Elementwise(_, inputs) => inputs.iter().all(|input| input.is_free(axis)),
             Kind::View(input, axes) => axes[axis].is_none_or(|axis| input.is_free(axis)),
-            Kind::Broken(_) | Kind::Tasks(_) => false,
+            Kind::Broken(_) | Kind::Arrange(_) | Kind::Tasks(_) => false,
         }
     }
 }

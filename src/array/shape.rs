@@ -3,7 +3,7 @@
 use super::array::Array;
 use super::error::ArrayProblem;
 use super::layout::{Chunks, Layout, pieces};
-use super::movement::{Run, arrange, fit, permute};
+use super::movement::{Run, arrange, fit, part_of, permute, whole};
 use super::node::{Node, broadcast, broadcast_shape, view};
 use super::reduce::Axes;
 use super::traits::Element;
@@ -162,7 +162,7 @@ fn check_axis(axis: usize, shape: &[usize]) -> Result<(), ArrayProblem> {
 }
 
 fn whole_axes(shape: &[usize]) -> Vec<Vec<Run>> {
-    shape.iter().map(|&count| vec![Run { input: Some(0), start: 0, step: 1, count }]).collect()
+    shape.iter().map(|&count| whole(count)).collect()
 }
 
 impl<T: Element> Array<T> {
@@ -188,7 +188,7 @@ impl<T: Element> Array<T> {
             let is_whole = |(run, &length): (&Vec<Run>, &usize)| run[0].count == length && run[0].step == 1;
             let part = match runs.iter().zip(shape).all(is_whole) {
                 true => Arc::clone(node),
-                false => arrange(&node.client, "slice", std::slice::from_ref(node), runs, layout, None),
+                false => part_of(node, "slice", runs, layout),
             };
             let kept: Vec<usize> =
                 (0..shape.len()).filter(|&axis| !spans.get(axis).is_some_and(|span| span.index)).collect();
@@ -214,7 +214,7 @@ impl<T: Element> Array<T> {
             let mut chunks = node.layout.chunks.clone();
             chunks[axis] = pieces(indices.len(), chunks[axis].iter().copied().max().unwrap_or(1));
             let layout = Layout::of_chunks(chunks);
-            Ok(arrange(&node.client, "take", std::slice::from_ref(node), runs, layout, None))
+            Ok(part_of(node, "take", runs, layout))
         })
     }
 

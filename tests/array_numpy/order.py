@@ -2,7 +2,7 @@
 
 python order.py DTYPE ROWS FILE, with the raw numbers in the file. The results one after another: median;
 quantiles; sorted numbers; different values and their counts; counts of bins; bin numbers; medians, quantiles
-and sorted numbers along axis 0 of the numbers as ROWS rows.
+and sorted numbers along axis 0 of the numbers as ROWS rows, and the two largest and smallest of each column.
 """
 
 import sys
@@ -30,6 +30,8 @@ results = [
     numpy.median(rows.astype("f8"), axis=0),
     numpy.quantile(rows.astype("f8"), 0.3, axis=0),
     numpy.sort(rows, axis=0),
+    numpy.sort(rows, axis=0)[::-1][:2],
+    numpy.sort(rows, axis=0)[:2],
 ]
 for result in results:
     sys.stdout.buffer.write(numpy.asarray(result).astype("<f8").tobytes())

@@ -176,10 +176,13 @@ impl<'a> Evaluation<'a> {
     fn operand(&self, step: usize) -> Values<'_> {
         let Step { dtype, operation } = &self.inputs.program.steps[step];
         with_type!(*dtype, T => {
-            let values = match operation {
-                Operation::Block { block, .. } if self.leaves[step].as_ref().is_some_and(|leaf| leaf.direct) => {
+            let values = match (operation, &self.leaves[step]) {
+                (Operation::Block { block, .. }, Some(Leaf { direct: true, .. })) => {
                     let block = self.inputs.blocks[*block as usize].as_slice::<T>();
                     &block[self.start..self.start + self.count]
+                }
+                (_, Some(Leaf { in_panel: Some(first), .. })) => {
+                    &T::values(&self.panels[step])[*first..first + self.count]
                 }
                 _ => T::values(&self.registers[step]),
             };

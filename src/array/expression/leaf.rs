@@ -6,8 +6,9 @@ use super::register::Lane;
 /// that cache lines and pages of the block are read once.
 const PANEL_ROWS: usize = 32;
 
-/// Columns of a panel that are written at a time: a cache line of each row.
-const PANEL_COLUMNS: usize = 8;
+/// Sides of the squares in which they are turned round: a cache line of numbers, and few enough for the
+/// registers of the processor.
+const SQUARE: usize = 8;
 
 /// How a chunk reads a block.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Leaf {
     transposed: bool,
     /// The rows of the chunk that are in the panel.
     panel_rows: std::ops::Range<usize>,
+    /// Where the elements read last begin in the panel, if they are all there.
+    pub(super) in_panel: Option<usize>,
 }
 
 impl Leaf {
@@ -33,11 +36,11 @@ impl Leaf {
             [.., before, last] => *before == 1 && *last > 1,
             _ => false,
         };
-        Leaf { strides: strides.to_vec(), direct, transposed, panel_rows: 0..0 }
+        Leaf { strides: strides.to_vec(), direct, transposed, panel_rows: 0..0, in_panel: None }
     }
 
-    /// Appends the elements of the chunk from `start` on, `count` of them, to `out`; `panel` keeps what may
-    /// be wanted again.
+    /// Appends the elements of the chunk from `start` on, `count` of them, to `out`, unless they are
+    /// [in the panel](Self::in_panel): `panel` keeps what may be wanted again.
     pub(super) fn read<T: Lane>(
         &mut self,
         block: &[T],
@@ -48,6 +51,14 @@ impl Leaf {
         panel: &mut Vec<T>,
     ) {
         let row = shape.last().copied().unwrap_or(1);
+        self.in_panel = None;
+        if self.transposed && count > 0 {
+            self.fill_panel(block, shape, start / row, panel);
+            if self.panel_rows.contains(&((start + count - 1) / row)) {
+                self.in_panel = Some(start - self.panel_rows.start * row);
+                return;
+            }
+        }
         for run in Runs::new(shape, start, count) {
             if self.transposed {
                 self.fill_panel(block, shape, run.row, panel);
@@ -76,18 +87,41 @@ impl Leaf {
         let count = PANEL_ROWS.min(rows - within);
         let run = Run { row, column: 0, count: columns };
         let first = run.place(shape, &self.strides);
-        let step = self.strides[axes - 1];
         panel.resize(count * columns, T::default());
-        for start in (0..columns).step_by(PANEL_COLUMNS) {
-            let width = PANEL_COLUMNS.min(columns - start);
-            let from = &block[first + start * step..];
-            for (at, into) in panel.chunks_exact_mut(columns).enumerate() {
-                for (column, value) in into[start..start + width].iter_mut().enumerate() {
-                    *value = from[column * step + at];
+        turn(&block[first..], self.strides[axes - 1], columns, panel);
+        self.panel_rows = row..row + count;
+    }
+}
+
+/// Turns round a matrix whose columns lie one after another in `from`, `step` elements apart, so that its
+/// rows lie one after another in `into`.
+fn turn<T: Lane>(from: &[T], step: usize, columns: usize, into: &mut [T]) {
+    let rows = into.len() / columns;
+    for column in (0..columns).step_by(SQUARE) {
+        let width = SQUARE.min(columns - column);
+        for row in (0..rows).step_by(SQUARE) {
+            let height = SQUARE.min(rows - row);
+            if (height, width) == (SQUARE, SQUARE) {
+                turn_square(&from[column * step + row..], step, columns, &mut into[row * columns + column..]);
+                continue;
+            }
+            for at in row..row + height {
+                for column in column..column + width {
+                    into[at * columns + column] = from[column * step + at];
                 }
             }
         }
-        self.panel_rows = row..row + count;
+    }
+}
+
+/// Turns round a square of a matrix. All of it is read before anything is written: so many cache lines are
+/// under way at a time.
+#[inline(always)]
+fn turn_square<T: Lane>(from: &[T], step: usize, columns: usize, into: &mut [T]) {
+    let lines: [[T; SQUARE]; SQUARE] =
+        std::array::from_fn(|column| *from[column * step..].first_chunk().expect("a square is whole"));
+    for (at, row) in into.chunks_mut(columns).take(SQUARE).enumerate() {
+        *row.first_chunk_mut().expect("a square is whole") = lines.map(|line| line[at]);
     }
 }
 
@@ -178,7 +212,11 @@ mod tests {
             let total = shape.iter().product::<usize>();
             let elements = block.as_slice().expect("C order");
             for start in (0..total).step_by(tile) {
-                leaf.read(elements, &shape, start, tile.min(total - start), &mut out, &mut panel);
+                let count = tile.min(total - start);
+                leaf.read(elements, &shape, start, count, &mut out, &mut panel);
+                if let Some(first) = leaf.in_panel {
+                    out.extend_from_slice(&panel[first..first + count]);
+                }
             }
             prop_assert_eq!(&out, &expected);
             if leaf.direct {

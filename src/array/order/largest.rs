@@ -2,13 +2,16 @@
 
 use super::super::array::Array;
 use super::super::compile::{Fusion, Work};
+use super::super::error::ArrayProblem;
 use super::super::expression::{Evaluation, Fault, Inputs, Kernel, Program, TILE};
 use super::super::layout::Layout;
+use super::super::movement::fit;
 use super::super::node::{Node, Reader};
 use super::super::traits::Number;
 use super::tree;
 use crate::Block;
 use crate::random::Elements;
+use ndarray::{ArrayD, Axis};
 use serde::{Deserialize, Serialize};
 use std::{panic::Location, sync::Arc};
 
@@ -82,6 +85,102 @@ impl<T: Number> Array<T> {
     pub fn smallest(&self, count: usize) -> Array<T> {
         self.derive("smallest", Location::caller(), |node| Ok(extremes::<T>(node, "smallest", count, true)))
     }
+
+    /// The `count` largest elements along an axis, the largest first; all of them if there are no more. NaN
+    /// counts as larger than all other numbers.
+    ///
+    /// Those of each chunk are found first; what is left of the axis is then brought into one chunk.
+    ///
+    /// ```
+    /// use serried::array::Array;
+    ///
+    /// # fn main() -> serried::Result<()> {
+    /// serried::run(|client| {
+    ///     let x = Array::from_fn(client, |index| (index[0] * 10 + index[1] * 7 % 10) as i64, [2, 10], [2, 4]);
+    ///     assert_eq!(x.largest_axis(3, 1).compute()?, ndarray::array![[9, 8, 7], [19, 18, 17]].into_dyn());
+    ///     assert_eq!(x.smallest_axis(1, 0).compute()?.shape(), [1, 10]);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[track_caller]
+    #[must_use]
+    pub fn largest_axis(&self, count: usize, axis: usize) -> Array<T> {
+        self.derive("largest_axis", Location::caller(), |node| {
+            along::<T>(node, "largest_axis", count, axis, false)
+        })
+    }
+
+    /// The `count` smallest elements along an axis, the smallest first; all of them if there are no more. NaN
+    /// counts as larger than all other numbers.
+    #[track_caller]
+    #[must_use]
+    pub fn smallest_axis(&self, count: usize, axis: usize) -> Array<T> {
+        self.derive("smallest_axis", Location::caller(), |node| {
+            along::<T>(node, "smallest_axis", count, axis, true)
+        })
+    }
+}
+
+/// Of each chunk, then of what is left of all chunks along the axis.
+fn along<T: Number>(
+    node: &Arc<Node>,
+    name: &'static str,
+    count: usize,
+    axis: usize,
+    inverted: bool,
+) -> Result<Arc<Node>, ArrayProblem> {
+    if axis >= node.layout.axes() {
+        return Err(ArrayProblem::NoSuchAxis { axis, shape: node.layout.shape.clone() });
+    }
+    let of_each = of_each_chunk::<T>(node, name, count, axis, inverted);
+    if node.layout.chunks[axis].len() == 1 {
+        return Ok(of_each);
+    }
+    let mut chunks = of_each.layout.chunks.clone();
+    chunks[axis] = vec![of_each.layout.shape[axis]];
+    let together = fit(&of_each, &Layout::of_chunks(chunks));
+    Ok(of_each_chunk::<T>(&together, name, count, axis, inverted))
+}
+
+fn of_each_chunk<T: Number>(
+    node: &Arc<Node>,
+    name: &'static str,
+    count: usize,
+    axis: usize,
+    inverted: bool,
+) -> Arc<Node> {
+    let input = Reader::new(node);
+    let mut chunks = node.layout.chunks.clone();
+    chunks[axis].iter_mut().for_each(|length| *length = count.min(*length));
+    Node::tasks_of(&node.client, T::DTYPE, Layout::of_chunks(chunks), name, move || {
+        let task = |block| {
+            let arguments = (block, axis as u64, count as u64, inverted);
+            input.client.delayed(of_lanes::<T>, arguments).label(name)
+        };
+        input.tasks().iter().map(task).collect()
+    })
+}
+
+fn of_lanes<T: Number>((block, axis, count, inverted): (Arc<Block>, u64, u64, bool)) -> Block {
+    let (view, axis) = (block.view::<T>(), Axis(axis as usize));
+    let count = (count as usize).min(view.len_of(axis));
+    let mut shape = view.raw_dim();
+    shape[axis.index()] = count;
+    let mut found = ArrayD::from_elem(shape, T::default());
+    let mask = if inverted { T::LARGEST } else { 0 };
+    let mut keys = Vec::new();
+    for (lane, mut found) in view.lanes(axis).into_iter().zip(found.lanes_mut(axis)) {
+        keys.clear();
+        keys.extend(lane.iter().map(|value| value.key() ^ mask));
+        if count < keys.len() {
+            keys.select_nth_unstable_by(count, |a, b| b.cmp(a));
+        }
+        let keys = &mut keys[..count];
+        keys.sort_unstable_by(|a, b| b.cmp(a));
+        found.iter_mut().zip(keys).for_each(|(value, key)| *value = T::of_key(*key ^ mask));
+    }
+    Block::from(found)
 }
 
 fn extremes<T: Number>(node: &Arc<Node>, name: &'static str, count: usize, inverted: bool) -> Arc<Node> {

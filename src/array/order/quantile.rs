@@ -5,7 +5,7 @@ use super::super::error::ArrayProblem;
 use super::super::layout::Layout;
 use super::super::node::{Node, Reader};
 use super::super::traits::Number;
-use super::rounds::keys_of_ranks;
+use super::rounds::{Elements, keys_of_ranks};
 use super::{Nan, in_one_chunk};
 use crate::{Block, DType};
 use ndarray::{ArrayD, Axis};
@@ -192,7 +192,7 @@ fn over_all<T: Number>(
         let mut ranks: Vec<u64> = places.iter().flat_map(|place| place.ranks()).collect();
         ranks.sort_unstable();
         ranks.dedup();
-        let keys = keys_of_ranks::<T>(&input, &ranks, Nan::IsAll, name);
+        let keys = keys_of_ranks::<T>(&input, &ranks, Nan::IsAll, Elements::AreAnyhow, name);
         vec![client.delayed(values::<T>, (keys, ranks, places.clone(), shape.clone())).label(name)]
     })
 }

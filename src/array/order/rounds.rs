@@ -6,7 +6,7 @@ use super::super::node::Node;
 use super::super::traits::Number;
 use super::search::{Search, Tally};
 use super::{Nan, tree};
-use crate::random::Elements;
+use crate::random::Elements as Streams;
 use crate::{Block, Delayed, List};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -15,8 +15,16 @@ use std::sync::Arc;
 const SAMPLE: usize = 1 << 16;
 const CLUSTER: usize = 4;
 
-/// Keys that wait to be counted.
-const WAITING: usize = 1 << 14;
+/// Keys of a chunk that are kept however small it is.
+const FEW: usize = 1 << 14;
+
+/// What is known of the elements of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Elements {
+    AreAnyhow,
+    /// In order, in an array of one axis that has tasks of its own.
+    AreSorted,
+}
 
 /// What a round makes of a chunk.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +39,7 @@ pub(super) fn keys_of_ranks<T: Number>(
     input: &Arc<Node>,
     ranks: &[u64],
     nan: Nan,
+    elements: Elements,
     name: &'static str,
 ) -> Delayed<Vec<u64>> {
     let client = &input.client;
@@ -43,10 +52,11 @@ pub(super) fn keys_of_ranks<T: Number>(
         let samples: List<Vec<u64>> = work()
             .map(|Work { program, functions, streams, blocks }| {
                 let share = SAMPLE as f64 / count as f64;
-                client.try_delayed(sample::<T>, (share, program, functions, streams, &blocks)).label(name)
+                let arguments = (share, elements, program, functions, streams, &blocks);
+                client.try_delayed(sample::<T>, arguments).label(name)
             })
             .collect();
-        client.delayed(guess, (search, count as u64, &samples)).label(name)
+        client.delayed(guess, (search, count as u64, elements, &samples)).label(name)
     } else {
         client.delayed(|(search,): (Search,)| search, (search,)).label(name)
     };
@@ -56,7 +66,7 @@ pub(super) fn keys_of_ranks<T: Number>(
             .enumerate()
             .map(|(at, Work { program, functions, streams, blocks })| {
                 let before: List<Sifted> = before.get(at).into_iter().collect();
-                let arguments = (&search, &before, nan, program, functions, streams, &blocks);
+                let arguments = (&search, &before, nan, elements, program, functions, streams, &blocks);
                 client.try_delayed(sift::<T>, arguments).label(name)
             })
             .collect();
@@ -72,12 +82,23 @@ pub(super) fn keys_of_ranks<T: Number>(
     client.delayed(|(search,): (Arc<Search>,)| search.found(), (&search,)).label(name)
 }
 
-type Sampled = (f64, Program, Vec<Kernel>, Vec<Elements>, Vec<Arc<Block>>);
+type Sampled = (f64, Elements, Program, Vec<Kernel>, Vec<Streams>, Vec<Arc<Block>>);
 
 /// Keys of a part `share` of the elements of a chunk, in clusters: each somewhere in its equal part of the
 /// chunk, so that elements that repeat themselves do not repeat in the sample.
-fn sample<T: Number>((share, program, kernels, streams, blocks): Sampled) -> Result<Vec<u64>, Fault> {
+fn sample<T: Number>(
+    (share, elements, program, kernels, streams, blocks): Sampled,
+) -> Result<Vec<u64>, Fault> {
     let total: usize = program.shape.iter().product();
+    if elements == Elements::AreSorted {
+        let step = ((1.0 / share) as usize).max(1);
+        return Ok(sorted::<T>(&blocks)
+            .iter()
+            .skip(step / 2)
+            .step_by(step)
+            .map(|value| value.key())
+            .collect());
+    }
     let clusters = ((total as f64 * share).ceil() as usize).div_ceil(CLUSTER).min(total);
     let inputs = Inputs { program, kernels, streams, blocks };
     let mut evaluation = Evaluation::new(&inputs);
@@ -95,46 +116,72 @@ fn sample<T: Number>((share, program, kernels, streams, blocks): Sampled) -> Res
     Ok(keys)
 }
 
-fn guess((search, count, samples): (Search, u64, Vec<Arc<Vec<u64>>>)) -> Search {
-    let mut sample: Vec<u64> = samples.iter().flat_map(|sample| sample.iter().copied()).collect();
-    sample.sort_unstable();
-    search.guess(&sample, count)
+fn sorted<T: Number>(blocks: &[Arc<Block>]) -> &[T] {
+    blocks.first().map_or(&[], |block| block.as_slice())
 }
 
-type Round = (Arc<Search>, Vec<Arc<Sifted>>, Nan, Program, Vec<Kernel>, Vec<Elements>, Vec<Arc<Block>>);
+fn guess((search, count, elements, samples): (Search, u64, Elements, Vec<Arc<Vec<u64>>>)) -> Search {
+    let mut sample: Vec<u64> = samples.iter().flat_map(|sample| sample.iter().copied()).collect();
+    sample.sort_unstable();
+    // Six standard deviations of a rank in a sample, of which half of the elements tell nothing new.
+    let by_chance = (6.0 * (0.5 * sample.len() as f64).sqrt()).ceil();
+    let margin = match elements {
+        Elements::AreAnyhow => by_chance,
+        // Of each chunk it is known to an element of the sample.
+        Elements::AreSorted => by_chance.min(2.0 * (samples.len() + 1) as f64),
+    };
+    search.guess(&sample, count, margin)
+}
+
+type Round =
+    (Arc<Search>, Vec<Arc<Sifted>>, Nan, Elements, Program, Vec<Kernel>, Vec<Streams>, Vec<Arc<Block>>);
 
 /// One round on one chunk: on the keys that the round before has kept, if they are all that matters.
-fn sift<T: Number>((search, before, nan, program, kernels, streams, blocks): Round) -> Result<Sifted, Fault> {
+fn sift<T: Number>(
+    (search, before, nan, elements, program, kernels, streams, blocks): Round,
+) -> Result<Sifted, Fault> {
     let mut tally = search.tally();
     if search.is_over() {
         return Ok(Sifted { tally, kept: None });
     }
+    let sieve = search.sieve();
     let mut kept = Vec::new();
     let before = before.first().filter(|_| search.is_narrower()).and_then(|before| before.kept.as_ref());
     if let Some(before) = before {
         for keys in before.chunks(TILE) {
-            search.sift(keys.iter().copied(), &mut tally, &mut kept);
+            sieve.sift(keys.iter().copied(), &mut tally, &mut kept);
         }
-        search.count(&kept, &mut tally);
         return Ok(Sifted { tally, kept: Some(kept) });
     }
     let total: usize = program.shape.iter().product();
-    let largest = (total / 4).max(WAITING);
+    let largest = (total / 4).max(FEW);
+    let mut too_many = false;
+    if elements == Elements::AreSorted {
+        sieve.sift_sorted(
+            sorted::<T>(&blocks),
+            |value| value.key(),
+            &mut tally,
+            |inside| {
+                too_many |= kept.len() + inside.len() > largest;
+                if !too_many {
+                    kept.extend(inside.iter().map(|value| value.key()));
+                }
+            },
+        );
+        return Ok(Sifted { tally, kept: (!too_many).then_some(kept) });
+    }
     let inputs = Inputs { program, kernels, streams, blocks };
     let mut evaluation = Evaluation::new(&inputs);
-    let mut too_many = false;
     for start in (0..total).step_by(TILE) {
         let values = evaluation.tile::<T>(start, TILE.min(total - start))?;
         if nan == Nan::IsAll {
             tally.add_nans(values.iter().map(|value| u64::from(value.is_nan())).sum());
         }
-        search.sift(values.iter().map(|value| value.key()), &mut tally, &mut kept);
+        sieve.sift(values.iter().map(|value| value.key()), &mut tally, &mut kept);
         too_many |= kept.len() > largest;
-        if too_many && kept.len() > WAITING {
-            search.count(&kept, &mut tally);
+        if too_many {
             kept.clear();
         }
     }
-    search.count(&kept, &mut tally);
     Ok(Sifted { tally, kept: (!too_many).then_some(kept) })
 }

@@ -6,6 +6,7 @@
 //! intervals are guessed from a sample, so narrow that nearly all keys need be looked at once only. A wrong
 //! guess costs rounds, and nothing else: the counts tell on which side of it the rank is.
 
+use super::super::expression::TILE;
 use serde::{Deserialize, Serialize};
 
 /// Keys of an interval that are brought together rather than counted.
@@ -84,11 +85,10 @@ impl Search {
         self.intervals.iter().any(|interval| !interval.few)
     }
 
-    /// The search with intervals that hold the ranks probably: `sample` is one of the `count` keys, in order.
-    pub(super) fn guess(mut self, sample: &[u64], count: u64) -> Self {
+    /// The search with intervals that hold the ranks probably: `sample` is one of the `count` keys, in order,
+    /// and `margin` how many of its elements a rank may be away from where it is in the sample.
+    pub(super) fn guess(mut self, sample: &[u64], count: u64, margin: f64) -> Self {
         self.intervals.clear();
-        // Six standard deviations of a rank in a sample, of which half of the elements tell nothing new.
-        let margin = (6.0 * (0.5 * sample.len() as f64).sqrt()).ceil();
         let mut reached = 0;
         for &(rank, _) in &self.wanted {
             let place = rank as f64 / count as f64 * sample.len() as f64;
@@ -191,7 +191,26 @@ impl Search {
         }
     }
 
-    /// Counts keys between intervals and appends the others to `kept`.
+    /// What sifts keys in this round.
+    pub(super) fn sieve(&self) -> Sieve<'_> {
+        let mut highs: Vec<u64> = self.intervals.iter().map(|interval| interval.high).collect();
+        highs.resize((self.intervals.len() + 1).next_power_of_two(), u64::MAX);
+        let shifts = self.intervals.iter().map(|interval| interval.shift(self.bits)).collect();
+        Sieve { intervals: &self.intervals, highs, shifts }
+    }
+}
+
+/// The intervals of a round, so that where a key belongs is found quickly.
+#[derive(Debug)]
+pub(super) struct Sieve<'a> {
+    intervals: &'a [Interval],
+    /// Their ends, and as many others as make a power of two.
+    highs: Vec<u64>,
+    shifts: Vec<u32>,
+}
+
+impl Sieve<'_> {
+    /// Counts keys, at most a tile of them, and appends those in intervals to `kept`.
     pub(super) fn sift(
         &self,
         keys: impl ExactSizeIterator<Item = u64>,
@@ -202,7 +221,7 @@ impl Search {
         kept.resize(length + total, 0);
         let room = &mut kept[length..];
         let mut count = 0;
-        if let [interval] = &self.intervals[..] {
+        if let [interval] = self.intervals {
             let width = interval.high - interval.low;
             let mut below = 0;
             // Without a branch: each key is written, and stays if it is inside.
@@ -213,12 +232,17 @@ impl Search {
             }
             tally.gaps[0] += below;
             tally.gaps[1] += (total - count) as u64 - below;
+            self.count(0, room[..count].iter().copied(), tally);
         } else {
-            for key in keys {
-                let at = self.intervals.partition_point(|interval| interval.high < key);
+            room.iter_mut().zip(keys).for_each(|(room, key)| *room = key);
+            let mut places = [0; TILE];
+            self.find(room, &mut places[..total]);
+            for (from, &at) in places[..total].iter().enumerate() {
+                let key = room[from];
                 if self.intervals.get(at).is_some_and(|interval| interval.low <= key) {
                     room[count] = key;
                     count += 1;
+                    self.count(at, std::iter::once(key), tally);
                 } else {
                     tally.gaps[at] += 1;
                 }
@@ -227,17 +251,46 @@ impl Search {
         kept.truncate(length + count);
     }
 
-    /// Counts keys that lie in intervals.
-    pub(super) fn count(&self, kept: &[u64], tally: &mut Tally) {
-        for &key in kept {
-            let at = self.intervals.partition_point(|interval| interval.high < key);
-            let interval = &self.intervals[at];
-            match &mut tally.insides[at] {
-                Inside::Keys(keys) => keys.push(key),
-                Inside::Counts(counts) => {
-                    counts[((key - interval.low) >> interval.shift(self.bits)) as usize] += 1;
-                }
+    /// The same of elements in order. Calls `keep` with those whose keys lie in an interval.
+    pub(super) fn sift_sorted<T>(
+        &self,
+        mut elements: &[T],
+        key: impl Fn(&T) -> u64 + Copy,
+        tally: &mut Tally,
+        mut keep: impl FnMut(&[T]),
+    ) {
+        for (at, interval) in self.intervals.iter().enumerate() {
+            let below = elements.partition_point(|element| key(element) < interval.low);
+            let within = elements[below..].partition_point(|element| key(element) <= interval.high);
+            let inside = &elements[below..below + within];
+            tally.gaps[at] += below as u64;
+            self.count(at, inside.iter().map(key), tally);
+            keep(inside);
+            elements = &elements[below + within..];
+        }
+        tally.gaps[self.intervals.len()] += elements.len() as u64;
+    }
+
+    /// For each key the number of intervals that end before it. All keys take a step of the search before the
+    /// next one: they do not wait for each other.
+    fn find(&self, keys: &[u64], places: &mut [usize]) {
+        let mut half = self.highs.len() / 2;
+        while half > 0 {
+            for (place, &key) in places.iter_mut().zip(keys) {
+                let beyond = *place + half;
+                *place = std::hint::select_unpredictable(self.highs[beyond - 1] < key, beyond, *place);
             }
+            half /= 2;
+        }
+    }
+
+    /// Counts keys that lie in an interval.
+    #[inline(always)]
+    fn count(&self, at: usize, keys: impl Iterator<Item = u64>, tally: &mut Tally) {
+        let (low, shift) = (self.intervals[at].low, self.shifts[at]);
+        match &mut tally.insides[at] {
+            Inside::Keys(inside) => inside.extend(keys),
+            Inside::Counts(counts) => keys.for_each(|key| counts[((key - low) >> shift) as usize] += 1),
         }
     }
 }
@@ -339,8 +392,16 @@ mod tests {
                 .iter()
                 .map(|chunk| {
                     let (mut tally, mut kept) = (search.tally(), Vec::new());
-                    search.sift(chunk.iter().copied(), &mut tally, &mut kept);
-                    search.count(&kept, &mut tally);
+                    for tile in chunk.chunks(TILE) {
+                        search.sieve().sift(tile.iter().copied(), &mut tally, &mut kept);
+                    }
+                    let mut sorted = chunk.clone();
+                    sorted.sort_unstable();
+                    let (mut same, mut kept_sorted) = (search.tally(), Vec::new());
+                    let keep = |keys: &[u64]| kept_sorted.extend_from_slice(keys);
+                    search.sieve().sift_sorted(&sorted, |&key| key, &mut same, keep);
+                    assert_eq!(in_order(&same), in_order(&tally));
+                    assert_eq!(kept_sorted.len(), kept.len());
                     sum.add(&tally);
                     kept
                 })
@@ -351,13 +412,19 @@ mod tests {
         (search, rounds)
     }
 
+    fn in_order(tally: &Tally) -> Tally {
+        let mut tally = tally.clone();
+        tally.insides.iter_mut().for_each(Inside::sort);
+        tally
+    }
+
     fn check(chunks: &[Vec<u64>], ranks: &[u64], sample: Option<&[u64]>) {
         let mut keys = chunks.concat();
         keys.sort_unstable();
         let search = Search::new(ranks, keys.len() as u64, u64::MAX);
         let most = search.rounds();
         let search = match sample {
-            Some(sample) => search.guess(sample, keys.len() as u64),
+            Some(sample) => search.guess(sample, keys.len() as u64, (18.0 * sample.len() as f64).sqrt()),
             None => search,
         };
         let (search, rounds) = found(search, chunks);

@@ -10,7 +10,7 @@ use super::super::layout::starts;
 use super::super::node::{Node, Reader};
 use super::super::traits::Number;
 use super::in_one_chunk;
-use super::rounds::keys_of_ranks;
+use super::rounds::{Elements, keys_of_ranks};
 use crate::{Block, Client, Delayed, List};
 use ndarray::{ArrayD, Axis};
 use std::{panic::Location, sync::Arc};
@@ -74,6 +74,11 @@ fn by_chunks<T: Number>(node: &Arc<Node>, axis: usize) -> Arc<Node> {
 }
 
 fn sort_chunk<T: Number>((block, axis): (Arc<Block>, u64)) -> Block {
+    if block.shape().len() == 1 {
+        let mut keys: Vec<u64> = block.as_slice::<T>().iter().map(|value| value.key()).collect();
+        keys.sort_unstable();
+        return of_keys::<T>(keys);
+    }
     let axis = Axis(axis as usize);
     let mut sorted: ArrayD<T> = block.view::<T>().to_owned();
     let mut keys = Vec::new();
@@ -84,6 +89,11 @@ fn sort_chunk<T: Number>((block, axis): (Arc<Block>, u64)) -> Block {
         lane.iter_mut().zip(&keys).for_each(|(value, &key)| *value = T::of_key(key));
     }
     Block::from(sorted)
+}
+
+/// A chunk of keys in order. Elements as large as their keys take the memory of these.
+fn of_keys<T: Number>(keys: Vec<u64>) -> Block {
+    Block::from_vec(&[keys.len()], keys.into_iter().map(T::of_key).collect())
 }
 
 /// Of a sorted chunk, how many elements are less than each key, and how many are equal to it.
@@ -97,15 +107,21 @@ fn merged<T: Number>(sorted: &Arc<Node>) -> Vec<Delayed<Block>> {
     let chunks = &sorted.layout.chunks[0];
     let ranks: Vec<u64> = starts(chunks)[1..].iter().map(|&start| start as u64).collect();
     // The key at a rank; chunks are not empty, unless all are.
-    let keys = keys_of_ranks::<T>(sorted, &ranks, super::Nan::IsLast, "sort");
+    let keys = keys_of_ranks::<T>(sorted, &ranks, super::Nan::IsLast, Elements::AreSorted, "sort");
     let counts: List<Counts> = sorted
         .tasks()
         .iter()
         .map(|block| client.delayed(counts::<T>, (block, &keys)).label("sort"))
         .collect();
     let cuts = client.delayed(cuts, (ranks, &counts)).label("sort");
+    let several_ranks = client.ranks() > 1;
     (0..chunks.len() as u64)
         .map(|target| {
+            if !several_ranks {
+                let sorted: List<Block> = sorted.tasks().iter().collect();
+                return client.delayed(merge_parts::<T>, (&sorted, &cuts, target)).label("sort");
+            }
+            // Only what is merged has to travel.
             let parts: List<Block> = (0u64..)
                 .zip(sorted.tasks())
                 .map(|(source, block)| {
@@ -143,21 +159,35 @@ fn cuts((ranks, counts): (Vec<u64>, Vec<Arc<Counts>>)) -> Cuts {
     cuts
 }
 
-fn part<T: Number>((block, cuts, source, target): (Arc<Block>, Arc<Cuts>, u64, u64)) -> Block {
+/// The part of a sorted chunk that goes to a chunk of the result.
+fn part_for<'a, T: Number>(block: &'a Block, cuts: &Cuts, source: u64, target: u64) -> &'a [T] {
     let values = block.as_slice::<T>();
     let cut = |at: u64| match at.checked_sub(1).map(|at| cuts[source as usize].get(at as usize)) {
         None => 0,
         Some(cut) => cut.map_or(values.len(), |&cut| cut as usize),
     };
-    let part = &values[cut(target)..cut(target + 1)];
+    &values[cut(target)..cut(target + 1)]
+}
+
+fn part<T: Number>((block, cuts, source, target): (Arc<Block>, Arc<Cuts>, u64, u64)) -> Block {
+    let part = part_for::<T>(&block, &cuts, source, target);
     Block::from_vec(&[part.len()], part.to_vec())
 }
 
 /// One sorted chunk of sorted parts.
 fn merge<T: Number>((parts,): (Vec<Arc<Block>>,)) -> Block {
-    let values = parts.iter().flat_map(|part| part.as_slice::<T>());
-    let mut keys: Vec<u64> = values.map(|value| value.key()).collect();
+    merged_parts(parts.iter().map(|part| part.as_slice::<T>()))
+}
+
+/// The same of the sorted chunks themselves.
+fn merge_parts<T: Number>((sorted, cuts, target): (Vec<Arc<Block>>, Arc<Cuts>, u64)) -> Block {
+    merged_parts((0u64..).zip(&sorted).map(|(source, block)| part_for::<T>(block, &cuts, source, target)))
+}
+
+fn merged_parts<'a, T: Number>(parts: impl Iterator<Item = &'a [T]> + Clone) -> Block {
+    let mut keys = Vec::with_capacity(parts.clone().map(<[T]>::len).sum());
+    parts.for_each(|part| keys.extend(part.iter().map(|value| value.key())));
     // The stable sort of the standard library merges what is in order already.
     keys.sort();
-    Block::from_vec(&[keys.len()], keys.into_iter().map(T::of_key).collect())
+    of_keys::<T>(keys)
 }
