@@ -4,7 +4,7 @@ use super::register::Lane;
 
 /// Rows of a transposed block that are turned round at a time: few enough to stay in the second cache, enough
 /// that cache lines and pages of the block are read once.
-const PANEL_ROWS: usize = 32;
+const PANEL_ROWS: usize = 64;
 
 /// Sides of the squares in which they are turned round: a cache line of numbers, and few enough for the
 /// registers of the processor.
