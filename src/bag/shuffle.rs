@@ -28,6 +28,9 @@ fn bucket_of<K: Hash>(key: &K) -> u64 {
     hasher.finish() % BUCKETS
 }
 
+/// Values, each behind the number of its bucket.
+type Keyed<T> = Vec<(u64, T)>;
+
 /// What was made of a bucket, as a piece of a bag.
 fn piece<T>(bucket: u64, values: Vec<T>) -> Part<T> {
     Part::new(values, Place { number: bucket, position: bucket << 32, ..Place::default() }, 0)
@@ -38,7 +41,7 @@ impl<T: Value + Clone> Bag<T> {
     fn shuffled<U, A>(
         &self,
         label: &str,
-        keyed: fn(Part<T>, &A::Values) -> Vec<(u64, U)>,
+        keyed: fn(Part<T>, &A::Values) -> Keyed<U>,
         shared: impl Fn(u64) -> A,
     ) -> Shuffled<U>
     where
@@ -98,7 +101,7 @@ impl<T: Value + Clone> Bag<T> {
         K: Value + Clone + Hash + Ord,
     {
         type Key<T, K> = (fn(&T) -> K,);
-        let keyed = |part: Part<T>, (key,): &Key<T, K>| -> Vec<(u64, T)> {
+        let keyed = |part: Part<T>, (key,): &Key<T, K>| -> Keyed<T> {
             owned(part.values).into_iter().map(|value| (bucket_of(&key(&value)), value)).collect()
         };
         let grouped = |bucket: u64, (share, key): &(Share<T>, fn(&T) -> K)| {
@@ -135,7 +138,7 @@ impl<T: Value + Clone> Bag<T> {
     pub fn sort_by_key<K: Value + Clone + Ord>(&self, key: fn(&T) -> K) -> Bag<T> {
         let borders = self.borders(key);
         type Shared<T, K> = (fn(&T) -> K, Arc<Vec<K>>);
-        let keyed = |part: Part<T>, (key, borders): &Shared<T, K>| -> Vec<(u64, T)> {
+        let keyed = |part: Part<T>, (key, borders): &Shared<T, K>| -> Keyed<T> {
             let bucket = |value: &T| {
                 let key = key(value);
                 borders.partition_point(|border| *border <= key) as u64
@@ -217,7 +220,7 @@ impl<T: Value + Clone> Bag<T> {
     /// Values in buckets by their positions, those below `length`.
     #[track_caller]
     fn by_position(&self, starts: &Delayed<Starts>, length: &Delayed<u64>) -> Shuffled<T> {
-        let placed = |part: Part<T>, (map, starts, length): &(u64, Arc<Starts>, Arc<u64>)| -> Vec<(u64, T)> {
+        let placed = |part: Part<T>, (map, starts, length): &(u64, Arc<Starts>, Arc<u64>)| -> Keyed<T> {
             let start = starts.starts[*map as usize][&(part.place.number, part.place.piece)];
             let wanted = length.saturating_sub(start);
             let bucket =
@@ -237,7 +240,7 @@ impl<T: Value + Clone + Hash + Ord> Bag<T> {
     #[track_caller]
     #[must_use]
     pub fn distinct(&self) -> Bag<T> {
-        let keyed = |part: Part<T>, (): &()| -> Vec<(u64, T)> {
+        let keyed = |part: Part<T>, (): &()| -> Keyed<T> {
             let values: HashSet<T> = owned(part.values).into_iter().collect();
             values.into_iter().map(|value| (bucket_of(&value), value)).collect()
         };

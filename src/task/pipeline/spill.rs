@@ -77,18 +77,15 @@ impl Store {
         Ok(())
     }
 
-    fn folder(&self) -> Cow<'_, PathBuf> {
-        match &self.spill.folder {
-            Some(folder) => Cow::Borrowed(folder),
-            None => Cow::Owned(std::env::temp_dir()),
-        }
+    fn folder(&self) -> PathBuf {
+        self.spill.folder.clone().unwrap_or_else(std::env::temp_dir)
     }
 
     /// Moves what is in memory to the file, bucket by bucket.
     fn spill(&mut self) -> io::Result<()> {
         let file = match self.file.take() {
             Some(file) => file,
-            None => tempfile::tempfile_in(&*self.folder())?,
+            None => tempfile::tempfile_in(self.folder())?,
         };
         let file = &*self.file.insert(file);
         let mut end = (&*file).stream_position()?;
