@@ -39,6 +39,9 @@ pub struct Bag<T> {
     pub(super) parts: Vec<Map<Part<T>>>,
     /// Input files that are missing and were passed over.
     pub(super) missing: u64,
+    /// What was left out of a bag whose values were taken from rank to rank to make this one. A part of such a bag
+    /// costs as much as all of it.
+    pub(super) skipped_before: Option<Delayed<u64>>,
 }
 
 /// Values of a piece of a range or a vector: small beside a cache, large beside what a piece costs.
@@ -56,7 +59,7 @@ impl Client {
             Part::new((first..(*end).min(first + PIECE)).collect(), place, 0)
         };
         let parts = self.map_with(piece, 0..length.div_ceil(PIECE), (range.start, range.end));
-        Bag { client: self.clone(), parts: vec![parts], missing: 0 }
+        Bag { client: self.clone(), parts: vec![parts], missing: 0, skipped_before: None }
     }
 
     /// The values of a collection on rank 0, which travel to the ranks that work on them.
@@ -75,7 +78,7 @@ impl Client {
             pieces.push(Part::new(piece, place, 0));
         }
         let parts = self.map(|piece: Part<T>| piece, pieces).batch(1);
-        Bag { client: self.clone(), parts: vec![parts], missing: 0 }
+        Bag { client: self.clone(), parts: vec![parts], missing: 0, skipped_before: None }
     }
 }
 
@@ -89,7 +92,12 @@ impl<T: Value + Clone> Bag<T> {
     {
         let asked = asked();
         let of = |parts| self.client.map_with(stage, parts, shared.clone()).label(&asked);
-        Bag { client: self.client.clone(), parts: self.parts.iter().map(of).collect(), missing: self.missing }
+        Bag {
+            client: self.client.clone(),
+            parts: self.parts.iter().map(of).collect(),
+            missing: self.missing,
+            skipped_before: self.skipped_before.clone(),
+        }
     }
 
     /// A value for each piece, and those of all pieces brought together. `start` is neutral.
@@ -246,7 +254,13 @@ impl<T: Value + Clone> Bag<T> {
     #[must_use]
     pub fn concat(&self, other: &Bag<T>) -> Bag<T> {
         let parts = self.parts.iter().chain(&other.parts).cloned().collect();
-        Bag { client: self.client.clone(), parts, missing: self.missing + other.missing }
+        let skipped_before = match (&self.skipped_before, &other.skipped_before) {
+            (Some(a), Some(b)) => {
+                Some(self.client.delayed(|(a, b): (u64, u64)| a + b, (a.clone(), b.clone())))
+            }
+            (a, b) => a.clone().or_else(|| b.clone()),
+        };
+        Bag { client: self.client.clone(), parts, missing: self.missing + other.missing, skipped_before }
     }
 
     /// Each value with what a small table has for its key; values whose key the table lacks are left out.
@@ -323,8 +337,13 @@ impl<T: Value + Clone> Bag<T> {
     #[track_caller]
     #[must_use]
     pub fn skipped(&self) -> Delayed<u64> {
+        let sum = |(skipped, others): (u64, u64)| skipped + others;
         let skipped = self.each_piece(|part, ()| part.skipped, (), 0, |a, b| a + b);
-        self.client.delayed(|(skipped, missing): (u64, u64)| skipped + missing, (skipped, self.missing))
+        let skipped = self.client.delayed(sum, (skipped, self.missing));
+        match &self.skipped_before {
+            Some(before) => self.client.delayed(sum, (skipped, before.clone())),
+            None => skipped,
+        }
     }
 
     /// Folds the values of each unit of the input into an accumulator that begins as `start`, then merges
@@ -399,14 +418,15 @@ impl<T: Value + Clone> Bag<T> {
         self.client.delayed(|(first,): (First<T>,)| first.values, (first,))
     }
 
-    /// The first `n` values, at once, reading little more of the input than has to be read for them.
+    /// The first `n` values, at once, reading little more of the input than has to be read for them; all of it if
+    /// values were grouped, sorted or paired before.
     ///
     /// # Errors
     /// What goes wrong in what is read.
     pub fn take(&self, n: usize) -> Result<Vec<T>> {
         let mut taken = Vec::new();
         for parts in &self.parts {
-            let mut units = 1;
+            let mut units = if self.skipped_before.is_some() { parts.source_len() } else { 1 };
             loop {
                 let head = Bag { parts: vec![parts.head(units)], ..self.clone() };
                 let found = head.first(n - taken.len()).compute()?;

@@ -370,7 +370,12 @@ impl Lines {
         A: Args<Values: Send + Sync + 'static>,
     {
         let parts = self.client.map_with(stage, &self.blocks, shared);
-        Bag { client: self.client.clone(), parts: vec![parts], missing: self.input.missing }
+        Bag {
+            client: self.client.clone(),
+            parts: vec![parts],
+            missing: self.input.missing,
+            skipped_before: None,
+        }
     }
 }
 

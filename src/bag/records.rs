@@ -144,7 +144,12 @@ where
     A: crate::task::Args<Values: Send + Sync + 'static>,
 {
     let parts = lines.client.try_map_with(parse, &lines.blocks, shared).label("parse");
-    Bag { client: lines.client.clone(), parts: vec![parts], missing: lines.input.missing }
+    Bag {
+        client: lines.client.clone(),
+        parts: vec![parts],
+        missing: lines.input.missing,
+        skipped_before: None,
+    }
 }
 
 /// The records on the lines of a piece.

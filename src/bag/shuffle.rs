@@ -12,9 +12,10 @@ use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{Hash, Hasher},
     sync::Arc,
 };
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// A bucket has to fit into the memory of a thread, and there have to be enough of them for all threads.
 const BUCKETS: u64 = 1024;
@@ -23,7 +24,7 @@ const SAMPLE: usize = 1 << 14;
 
 /// The bucket of a key. The same key has the same one on every rank.
 fn bucket_of<K: Hash>(key: &K) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Xxh3Default::new();
     key.hash(&mut hasher);
     hasher.finish() % BUCKETS
 }
@@ -70,7 +71,8 @@ impl<T: Value + Clone> Bag<T> {
         A: Args<Values: Send + Sync + 'static>,
     {
         let parts = self.client.try_map_with(make, buckets, shared).batch(1).label(label);
-        Bag { client: self.client.clone(), parts: vec![parts], missing: self.missing }
+        let skipped_before = Some(self.skipped());
+        Bag { client: self.client.clone(), parts: vec![parts], missing: 0, skipped_before }
     }
 
     /// The values of each key, in their order.
@@ -204,7 +206,8 @@ impl<T: Value + Clone> Bag<T> {
             Ok::<_, ShareError>(piece(bucket, pairs))
         };
         let zipped = self.of_buckets(&asked(), zipped, left.buckets(), (&left, &right));
-        Bag { missing: self.missing + other.missing, ..zipped }
+        let skipped = self.client.delayed(|(a, b): (u64, u64)| a + b, (self.skipped(), other.skipped()));
+        Bag { skipped_before: Some(skipped), ..zipped }
     }
 
     /// How many values stand before each piece.
@@ -241,12 +244,14 @@ impl<T: Value + Clone + Hash + Ord> Bag<T> {
     #[must_use]
     pub fn distinct(&self) -> Bag<T> {
         let keyed = |part: Part<T>, (): &()| -> Keyed<T> {
-            let values: HashSet<T> = owned(part.values).into_iter().collect();
-            values.into_iter().map(|value| (bucket_of(&value), value)).collect()
+            // Of values that are equal and can be told apart all the same, the first stands for all.
+            let mut seen = HashSet::new();
+            let new = |value: &T| !seen.contains(value) && seen.insert(value.clone());
+            owned(part.values).into_iter().filter(new).map(|value| (bucket_of(&value), value)).collect()
         };
         let different = |bucket: u64, (share,): &(Share<T>,)| {
             let mut values = share.read(bucket)?;
-            values.sort_unstable();
+            values.sort();
             values.dedup();
             Ok::<_, ShareError>(piece(bucket, values))
         };

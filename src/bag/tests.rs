@@ -244,3 +244,56 @@ fn what_fails_is_named_by_the_line_that_asked_for_it() {
     });
     failed.expect("failures are values");
 }
+
+/// Equal to all others of its number.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+struct Numbered(u64, String);
+
+impl PartialEq for Numbered {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl Eq for Numbered {}
+impl PartialOrd for Numbered {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Numbered {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl std::hash::Hash for Numbered {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+#[test]
+fn the_first_of_equal_values_stands_for_all() {
+    let distinct = everywhere(|client, _, _| {
+        let values = client.bag_range(0..100_000).map(|i| Numbered(i * i % 5, i.to_string()));
+        let distinct = values.distinct().map(|value| value.1);
+        distinct.collect().compute()
+    });
+    assert_eq!(BTreeSet::from_iter(distinct), BTreeSet::from(["0", "1", "2"].map(str::to_owned)));
+}
+
+#[test]
+fn what_was_left_out_is_counted_behind_a_shuffle() {
+    let counts = everywhere(|client, _, folder| {
+        fs::write(folder.join("records.jsonl"), "{\"a\":1}\nno\n{\"a\":2}\n\n3\n").expect("written");
+        let reading = Reading::new().faults(Faults::Skip);
+        type Record = BTreeMap<String, u64>;
+        let records = client.read_json_lines_as::<Record>(folder.join("records.jsonl"), &reading)?;
+        let groups = records.group_by(|record| record["a"] % 2);
+        let again = groups.map(|(key, _)| key).sort_by_key(|key| *key);
+        let both = again.concat(&again);
+        assert_eq!(again.take(1)?, [0]);
+        client.compute((&records.skipped(), &groups.skipped(), &again.skipped(), &both.skipped()))
+    });
+    assert!(counts.0 > 0);
+    assert_eq!(counts, (counts.0, counts.0, counts.0, 2 * counts.0));
+}

@@ -69,11 +69,15 @@ fn check_shares(dag: &Dag, walk: &Walk, arena: &Arena, passes: &[PassBuilder]) -
     }
     let read_by_task = (0..tasks).any(|task| dag.inputs(task).iter().any(|&input| is_share(input)));
     let astray = |pass: &PassBuilder| {
-        !pass.is_spread() && pass.inputs().iter().any(|&input| is_share(walk.node(arena, input)))
+        pass.inputs().iter().any(|&input| match arena.node(input) {
+            Node::Sink(sink) => sink.kind.spread().is_some() && sink.kind.spread() != pass.spread(),
+            _ => false,
+        })
     };
     if read_by_task || passes.iter().any(astray) {
         return Err(Error::Usage(
-            "what a shuffle leaves on the ranks can be read by maps over its buckets only (`Shuffled::buckets`)"
+            "what a shuffle leaves on the ranks can be read only by maps over its buckets, or over as many others \
+             (`Shuffled::buckets`)"
                 .into(),
         ));
     }

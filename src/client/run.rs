@@ -10,7 +10,10 @@ use crate::config::{Heuristic, RankZero, Scheduler, Settings};
 use crate::error::{Error, Result};
 use crate::random::Seed;
 use crate::scheduler::{Event, Policy, Scheduler as Head};
-use crate::task::{Collections, Locals, Memories, Nodes, RankContext, install_hook, pipeline::Spill};
+use crate::task::{
+    Collections, Locals, Memories, Nodes, RankContext, install_hook,
+    pipeline::{HeldBytes, Spill},
+};
 use crate::transport::{Solo, Transport, hostname};
 use crate::worker::Executor;
 use std::{
@@ -243,6 +246,7 @@ pub(super) fn context(rank: usize, host: String, seed: Seed, nodes: Arc<Nodes>) 
         collections: Collections::default(),
         memories: Memories::default(),
         nodes,
+        shuffled: HeldBytes::default(),
     })
 }
 

@@ -95,9 +95,9 @@ impl Walk {
                     self.task_depths = vec![0; self.tasks.len()];
                 }
                 self.sinks.push((id, self.externals.len() as u32, depth));
-                let delivered = match sink.kind.shuffles() {
-                    true => External::Shared,
-                    false => External::Delivered { rank: 0 },
+                let delivered = match sink.kind.spread() {
+                    Some(_) => External::Shared,
+                    None => External::Delivered { rank: 0 },
                 };
                 return self.external(arena, id, delivered, depth);
             }

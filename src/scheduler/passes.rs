@@ -46,16 +46,18 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    pub(super) fn new(order: PassOrder, kept: Option<&Whereabouts>) -> Self {
+    /// `only_on` tells which rank alone may be given which elements; there may be more than the pass goes over.
+    pub(super) fn new(order: PassOrder, only_on: Option<Whereabouts>) -> Self {
         let spec = order.spec;
         let mut pool = VecDeque::new();
         let mut homes = BTreeMap::new();
-        match kept {
-            Some(kept) => {
-                homes.extend(
-                    kept.iter()
-                        .map(|(&rank, ranges)| (rank, ranges.iter().cloned().collect::<VecDeque<_>>())),
-                );
+        match only_on {
+            Some(only_on) => {
+                let within = |range: Range<u64>| range.start..range.end.min(spec.length);
+                homes.extend(only_on.into_iter().map(|(rank, ranges)| {
+                    let ranges = ranges.into_iter().map(within).filter(|range| range.start < range.end);
+                    (rank, ranges.collect::<VecDeque<_>>())
+                }));
             }
             None if spec.length > 0 => pool.push_back(0..spec.length),
             None => {}

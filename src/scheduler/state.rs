@@ -9,7 +9,6 @@ use crate::graph::Part;
 use crate::task::{CollectionId, GraphId, LocalSpec, Outcome, PassId, Place, TaskError};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::Range,
     sync::Arc,
     time::Duration,
 };
@@ -213,14 +212,12 @@ impl Scheduler {
         }
         for order in submission.passes {
             let id = order.spec.pass;
-            let spread = order.spec.spread.as_ref().map(|spread| {
-                let length = order.spec.length;
-                let within = |range: Range<u64>| range.start.min(length)..range.end.min(length);
-                let ranges = spread.ranges().map(|(rank, buckets)| (rank, vec![within(buckets)]));
-                ranges.filter(|(_, ranges)| !ranges[0].is_empty()).collect::<Whereabouts>()
-            });
-            let kept = spread.as_ref().or_else(|| order.spec.reads.map(|id| &self.collections[&id]));
-            let mut pass = Pass::new(order, kept);
+            let homes = match (&order.spec.spread, order.spec.reads) {
+                (Some(spread), _) => Some(spread.ranges().map(|(rank, range)| (rank, vec![range])).collect()),
+                (None, Some(kept)) => Some(self.collections[&kept].clone()),
+                (None, None) => None,
+            };
+            let mut pass = Pass::new(order, homes);
             pass.begin(&self.policy, &self.threads, out);
             self.passes.insert(id, pass);
             self.end_if_over(id, out);

@@ -1,6 +1,6 @@
 //! What an entry reads: the constants of its record, the values it depends on, and its rank.
 
-use super::{Collections, Failure, Locals, Memories, Nodes, Stored};
+use super::{Collections, Failure, Locals, Memories, Nodes, Stored, pipeline::HeldBytes};
 use crate::random::{Elements, RESERVED, Seed, Stream, StreamFamily};
 use crate::wire::{self, Value};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub(crate) struct RankContext {
     pub(crate) collections: Collections,
     pub(crate) memories: Memories,
     pub(crate) nodes: Arc<Nodes>,
+    /// What shuffles hold in memory.
+    pub(crate) shuffled: HeldBytes,
 }
 
 /// The arguments of one task, read in the order in which they were packed.
@@ -105,6 +107,7 @@ impl RankContext {
             collections: Collections::default(),
             memories: Memories::default(),
             nodes: Arc::new(Nodes::single()),
+            shuffled: HeldBytes::default(),
         }
     }
 }

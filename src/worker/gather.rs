@@ -12,8 +12,11 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Assembly {
     accumulator: Option<Box<dyn Accumulator>>,
-    /// What came before the pass was built here.
-    early: Vec<(Vec<u8>, u64)>,
+    /// What came and is not merged, since the pass was not built here: bytes, elements that they stand for, and
+    /// who wants to be told that they have been taken in.
+    early: Vec<(Vec<u8>, u64, Option<u32>)>,
+    /// Who is to be told that so many bytes have been taken in.
+    pub(super) taken: Vec<(u32, u64)>,
     covered: u64,
     total: Option<u64>,
     failures: Vec<TaskError>,
@@ -36,9 +39,15 @@ impl Assembly {
     }
 
     /// Takes what another rank has gathered.
-    pub(super) fn take_bytes(&mut self, bytes: Vec<u8>, covered: u64, failures: Vec<TaskError>) {
+    pub(super) fn take_bytes(
+        &mut self,
+        bytes: Vec<u8>,
+        covered: u64,
+        failures: Vec<TaskError>,
+        sender: Option<u32>,
+    ) {
         self.failures.extend(failures);
-        self.early.push((bytes, covered));
+        self.early.push((bytes, covered, sender));
     }
 
     /// Merges what has come and, if nothing is missing, ends. `error` makes an error of this rank.
@@ -49,7 +58,9 @@ impl Assembly {
         error: impl Fn(Failure) -> TaskError,
     ) -> Option<Outcome> {
         let early = std::mem::take(&mut self.early);
-        self.covered += early.iter().map(|(_, covered)| covered).sum::<u64>();
+        self.covered += early.iter().map(|(_, covered, _)| covered).sum::<u64>();
+        let taken = early.iter().filter(|(bytes, ..)| !bytes.is_empty());
+        self.taken.extend(taken.filter_map(|(bytes, _, sender)| Some(((*sender)?, bytes.len() as u64))));
         let over = self.total == Some(self.covered);
         let (sink, geometry) = match sink {
             Ok(built) => built,
@@ -59,8 +70,8 @@ impl Assembly {
             let all = self.accumulator.get_or_insert_with(|| sink.accumulator(*geometry));
             early
                 .iter()
-                .filter(|(bytes, _)| !bytes.is_empty())
-                .try_for_each(|(bytes, _)| all.merge_bytes(bytes))
+                .filter(|(bytes, ..)| !bytes.is_empty())
+                .try_for_each(|(bytes, ..)| all.merge_bytes(bytes))
         });
         if let Ok(Err(failure)) | Err(failure) = merged {
             self.failures.push(error(failure));

@@ -433,7 +433,7 @@ impl<T: Value + Clone> Map<T> {
             pack(&mut constants)?;
             let build = FnRef::new::<F, B>(function)?;
             let label = Label::Place(place).text();
-            Ok(SinkKind { build, constants, label, takes_failures, keeps, shuffles: false })
+            Ok(SinkKind { build, constants, label, takes_failures, keeps, spread: None })
         });
         self.sink_node(kind)
     }

@@ -77,13 +77,14 @@ pub(in crate::client) struct SinkKind {
     pub(in crate::client) label: String,
     pub(super) takes_failures: bool,
     pub(super) keeps: Option<CollectionId>,
-    pub(super) shuffles: bool,
+    /// How the result is spread over the ranks, if every rank has a share of it.
+    pub(super) spread: Option<Spread>,
 }
 
 impl SinkKind {
-    /// Whether every rank has a share of the result.
-    pub(in crate::client) fn shuffles(&self) -> bool {
-        self.shuffles
+    /// How the result is spread over the ranks, if every rank has a share of it.
+    pub(in crate::client) fn spread(&self) -> Option<&Spread> {
+        self.spread.as_ref()
     }
 
     /// Whether the elements stay on the ranks.

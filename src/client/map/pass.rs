@@ -7,7 +7,7 @@ use super::{
 use crate::error::Result;
 use crate::graph::{Branch, Home, PassSpec, SinkSpec, StageSpec, leaf_length};
 use crate::scheduler::PassOrder;
-use crate::task::{CollectionId, NodeId, PassId};
+use crate::task::{CollectionId, NodeId, PassId, pipeline::Spread};
 use crate::wire;
 use std::{collections::HashMap, sync::Arc};
 
@@ -50,10 +50,12 @@ impl PassBuilder {
         &self.inputs
     }
 
-    /// Whether its elements belong to ranks.
-    pub(in crate::client) fn is_spread(&self) -> bool {
-        let root = self.root.as_ref().map(|root| &root.origin);
-        matches!(root, Some(Origin::Range { spread: Some(_), .. }))
+    /// Which elements belong to which ranks, if they do.
+    pub(in crate::client) fn spread(&self) -> Option<&Spread> {
+        match &self.root.as_ref()?.origin {
+            Origin::Range { spread, .. } => spread.as_ref(),
+            _ => None,
+        }
     }
 
     /// Adds a sink; `external` is its number in the graph.

@@ -12,6 +12,10 @@ use crate::task::{
 use crate::wire::{self, Value};
 use std::{panic::Location, sync::Arc};
 
+/// Each job has a draft of each bucket; and with up to so many elements a leaf of a reduction is one bucket, so that
+/// no leaf is on two ranks.
+const MOST_BUCKETS: u64 = 1 << 16;
+
 impl<E: Value + Clone> Map<E> {
     /// Takes values to the ranks that have their buckets, for maps over the buckets. Each element is any number
     /// of pairs `(bucket, value)`: an array, an option, a vector.
@@ -40,7 +44,7 @@ impl<E: Value + Clone> Map<E> {
     /// ```
     ///
     /// # Errors
-    /// An element whose bucket is not below `buckets` has failed.
+    /// There may be up to 65,536 buckets. An element whose bucket is not below `buckets` has failed.
     #[track_caller]
     #[must_use]
     pub fn shuffle<T: Value>(&self, buckets: u64) -> Shuffled<T>
@@ -48,13 +52,24 @@ impl<E: Value + Clone> Map<E> {
         E: IntoIterator<Item = (u64, T)>,
     {
         let core = &self.node.core;
-        let spread = Spread { buckets: buckets.max(1), ranks: core.world.workers.as_slice().into() };
+        let spread = Spread { buckets, ranks: core.world.workers.as_slice().into() };
         let label = super::Label::Place(Location::caller()).text();
         let kind = self.node.check().and_then(|()| {
+            if !(1..=MOST_BUCKETS).contains(&buckets) {
+                let problem = format!("a shuffle has 1 to {MOST_BUCKETS} buckets, not {buckets}");
+                return Err(Error::Usage(problem));
+            }
             let build = FnRef::new::<fn(E), Shuffle<E>>(|_| ())?;
             let mut constants = wire::encode_to_vec(&spread)?;
             wire::encode(&core.world.spill, &mut constants)?;
-            Ok(SinkKind { build, constants, label, takes_failures: false, keeps: None, shuffles: true })
+            Ok(SinkKind {
+                build,
+                constants,
+                label,
+                takes_failures: false,
+                keeps: None,
+                spread: Some(spread.clone()),
+            })
         });
         Shuffled { shares: vec![self.sink_node(kind)], spread }
     }

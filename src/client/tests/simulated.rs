@@ -576,12 +576,45 @@ fn a_share_is_read_where_it_is_and_nowhere_else() {
     let shuffled = client.map(|i| vec![(i % 2, i)], 0..10u64).shuffle(2);
     let astray = client.map_with(|i, (_,): &(crate::Share<u64>,)| i, 0..2u64, (&shuffled,)).count();
     let by_task = client.delayed(|(_,): (crate::Share<u64>,)| 0u64, (&shuffled,));
-    for target in [astray, by_task] {
+    let others = client.map(|i| vec![(i % 3, i)], 0..10u64).shuffle(3);
+    let other = client.map_with(|i, (_,): &(crate::Share<u64>,)| i, others.buckets(), (&shuffled,)).count();
+    assert!(shuffled.concat(&others).is_err());
+    drop(others);
+    for target in [astray, by_task, other] {
         let error = outcome(&mut simulation, &target).expect_err("a share stays");
         assert!(error.to_string().contains("Shuffled::buckets"), "{error}");
     }
+    for buckets in [0, 65_537] {
+        let client = simulation.client();
+        let many = client.map(|i| Some((i, i)), 0..10u64).shuffle(buckets);
+        let count = client.map_with(|i, (_,): &(crate::Share<u64>,)| i, many.buckets(), (&many,)).count();
+        let error = outcome(&mut simulation, &count).expect_err("a number of buckets that cannot be");
+        assert!(error.to_string().contains("1 to 65536 buckets"), "{error}");
+    }
     drop(shuffled);
     simulation.check_empty();
+}
+
+#[test]
+fn the_head_of_what_belongs_to_ranks_is_read() {
+    for shape in shapes(24) {
+        let mut simulation = Simulation::of(shape, 5);
+        let client = simulation.client();
+        let map = client.map(|i| i * 3, 0..1000u64);
+        let (persisted, done) = map.begin_persist().expect("it can be kept");
+        outcome(&mut simulation, &done).expect("nothing fails");
+        persisted.keep();
+        let client = simulation.client();
+        let shuffled = client.map(|i| [(i % 40, i)], &map).shuffle(40);
+        let read =
+            |bucket: u64, (share,): &(crate::Share<u64>,)| share.read(bucket).map(|values| values.len());
+        let sizes = client.try_map_with(read, shuffled.buckets(), (&shuffled,));
+        let (head, few) = (map.head(3).collect(), sizes.head(7).collect());
+        assert_eq!(outcome(&mut simulation, &head).expect("good"), [0, 3, 6], "{shape:?}");
+        assert_eq!(outcome(&mut simulation, &few).expect("good"), [25; 7], "{shape:?}");
+        drop((map, persisted, done, shuffled, sizes, head, few));
+        simulation.check_empty();
+    }
 }
 
 #[test]

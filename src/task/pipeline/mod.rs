@@ -23,7 +23,7 @@ pub(crate) use sinks::{
     Collect, Fold, FoldWith, Keep, MergeEntry, MergeFunction, MergeWithFunction, Outcomes, Reduce,
 };
 pub(crate) use sources::{CollectionEntry, Index, RangeEntry, Slices, VectorEntry, VectorSlices};
-pub(crate) use spill::Spill;
+pub(crate) use spill::{HeldBytes, Spill};
 pub(crate) use stages::{Each, Fallible, Filter, Finish, Plain, Random, RandomWith, StageHeader, With};
 pub(crate) use streams::{KeyFunction, KeyFunctionEntry, KeySpec};
 

@@ -6,7 +6,7 @@
 
 use super::{
     Accumulator, Block, BuiltSink, Consumer, Elements, Geometry, Sink, Work, downcast,
-    spill::{Spill, Store},
+    spill::{HeldBytes, Spill, Store},
 };
 use crate::task::{Build, Erased, Failure, Inputs, TaskError};
 use crate::wire::{self, Value, WireError};
@@ -52,6 +52,7 @@ struct ShuffleSink<E> {
     spread: Arc<Spread>,
     spill: Arc<Spill>,
     rank: u32,
+    held: HeldBytes,
     element: PhantomData<fn(E)>,
 }
 
@@ -63,8 +64,9 @@ where
     type Output = BuiltSink;
     fn build(_: fn(E), inputs: &mut Inputs<'_>) -> BuiltSink {
         let (spread, spill) = (Arc::new(inputs.constant()?), Arc::new(inputs.constant()?));
-        let rank = inputs.context().rank as u32;
-        Ok(Arc::new(ShuffleSink::<E> { spread, spill, rank, element: PhantomData }))
+        let context = inputs.context();
+        let (rank, held) = (context.rank as u32, context.shuffled.clone());
+        Ok(Arc::new(ShuffleSink::<E> { spread, spill, rank, held, element: PhantomData }))
     }
 }
 
@@ -85,7 +87,7 @@ where
             drafts: Vec::new(),
             runs: Vec::new(),
             bytes: 0,
-            store: Store::new(self.spread.range_of(self.rank), Arc::clone(&self.spill)),
+            store: Store::new(self.spread.range_of(self.rank), Arc::clone(&self.spill), self.held.clone()),
             element: PhantomData,
         })
     }
@@ -221,6 +223,21 @@ impl<T> Clone for Share<T> {
     }
 }
 
+/// Why a bucket could not be read back.
+struct Unreadable(String);
+
+impl From<std::io::Error> for Unreadable {
+    fn from(error: std::io::Error) -> Self {
+        Unreadable(error.to_string())
+    }
+}
+
+impl From<WireError> for Unreadable {
+    fn from(error: WireError) -> Self {
+        Unreadable(error.to_string())
+    }
+}
+
 /// A bucket that could not be read back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("bucket {bucket} of a shuffle: {problem}")]
@@ -245,16 +262,14 @@ impl<T: Value> Share<T> {
 
 impl<T: Value> Held<T> {
     fn read(&self, bucket: u64, values: &mut Vec<T>) -> Result<(), ShareError> {
-        let error = |problem: String| ShareError { bucket, problem };
-        let runs = self.store.read(bucket).map_err(|problem| error(problem.to_string()))?;
-        values.reserve(runs.iter().map(|(count, _)| *count as usize).sum());
-        for (count, bytes) in runs {
-            let mut rest = &*bytes;
+        let read = self.store.read::<Unreadable>(bucket, |count, mut bytes| {
+            values.reserve(count as usize);
             for _ in 0..count {
-                values.push(wire::decode_from(&mut rest).map_err(|problem| error(problem.to_string()))?);
+                values.push(wire::decode_from(&mut bytes)?);
             }
-        }
-        Ok(())
+            Ok(())
+        });
+        read.map_err(|Unreadable(problem)| ShareError { bucket, problem })
     }
 }
 

@@ -158,11 +158,8 @@ impl Worker {
             }
             ToWorker::Gathered(gathered) => {
                 let Gathered { pass, sink, covered, accumulator, failures, sender } = gathered;
-                if let Some(sender) = sender.filter(|_| !accumulator.is_empty()) {
-                    out.tell_worker(sender, ToWorker::Taken { pass, bytes: accumulator.len() as u64 });
-                }
                 let assembly = self.assemblies.entry((pass, sink)).or_default();
-                assembly.take_bytes(accumulator, covered, failures);
+                assembly.take_bytes(accumulator, covered, failures, sender);
                 self.assemble(pass, out);
             }
             ToWorker::Total { pass, granted } => {

@@ -100,7 +100,10 @@ impl Worker {
         for (rank, bytes) in (0u32..).zip(divided.unwrap_or_else(|| vec![Vec::new(); ranks])) {
             if rank == here {
                 let assembly = self.assemblies.entry((pass, sink as u32)).or_default();
-                assembly.take_bytes(bytes, covered, failures.clone());
+                assembly.take_bytes(bytes, covered, failures.clone(), None);
+                continue;
+            }
+            if bytes.is_empty() && covered == 0 && failures.is_empty() {
                 continue;
             }
             if let Some(pass) = self.passes.get_mut(&pass) {
@@ -153,7 +156,11 @@ impl Worker {
             let operator =
                 operator.map(|program| (Arc::clone(&program.sinks[number as usize]), program.geometry));
             let error = |failure: Failure| failure.of(&sink.label, None, 1, &context);
-            if let Some(outcome) = assembly.try_finish(sink, &operator, error) {
+            let finished = assembly.try_finish(sink, &operator, error);
+            for (sender, bytes) in assembly.taken.drain(..) {
+                out.tell_worker(sender, ToWorker::Taken { pass: id, bytes });
+            }
+            if let Some(outcome) = finished {
                 self.assemblies.remove(&(id, number));
                 let place = sink.home.on(context.rank).expect("it is assembled where it is delivered");
                 self.complete(place, outcome, out);
