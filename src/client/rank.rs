@@ -63,6 +63,8 @@ const LONGEST_NAP: Duration = Duration::from_millis(1);
 /// A rank that has been idle for long sleeps longer: this part of its idleness, up to this long.
 const IDLE_SHARE: u32 = 50;
 const IDLE_NAP: Duration = Duration::from_millis(5);
+/// What jobs hand over while they run does not wake a rank of one process.
+const GATHERING_NAP: Duration = Duration::from_millis(10);
 const TICK: Duration = Duration::from_secs(1);
 
 impl<T: Transport> Rank<T> {
@@ -123,7 +125,8 @@ impl<T: Transport> Rank<T> {
                 continue;
             }
             let longest = if self.transport.size() == 1 {
-                self.executor.as_ref().and_then(Executor::next_tick).unwrap_or(TICK)
+                let tick = self.executor.as_ref().and_then(Executor::next_tick).unwrap_or(TICK);
+                if self.worker.has_passes() { tick.min(GATHERING_NAP) } else { tick }
             } else {
                 nap
             };

@@ -11,6 +11,7 @@ use crate::task::{RankContext, contain_thread, settle};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
 use std::{
+    cell::Cell,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -68,6 +69,7 @@ impl Executor {
             })
             .thread_name(move |thread| format!("serried-{rank}-{thread}"))
             .start_handler(move |thread| {
+                IS_COMPUTE_THREAD.set(true);
                 contain_thread();
                 settle(&settler, thread);
             })
@@ -125,6 +127,15 @@ impl Executor {
     fn send(&self, work: Work) {
         self.queue.send(work).expect("the compute threads live as long as the executor");
     }
+}
+
+thread_local! {
+    static IS_COMPUTE_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread may wait for the communicating one; a job may run on that one, too.
+pub(super) fn is_compute_thread() -> bool {
+    IS_COMPUTE_THREAD.get()
 }
 
 struct Runner<F> {

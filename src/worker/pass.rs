@@ -175,6 +175,9 @@ impl RankPass {
         let Build::Done(Ok(program)) = &self.build else {
             return false;
         };
+        if self.on_the_way >= WINDOW {
+            return false;
+        }
         let handed_over = program.take_handed_over();
         let any = !handed_over.is_empty();
         for (sink, accumulator) in handed_over {
@@ -185,7 +188,6 @@ impl RankPass {
 
     /// Takes the result of a job.
     pub(super) fn finished(&mut self, range: Range<u64>, gathered: Gatherings, nanos: u64) {
-        self.take_handed_over();
         self.running -= 1;
         let count = range.end - range.start;
         let each = nanos as f64 / count.max(1) as f64;
@@ -195,6 +197,10 @@ impl RankPass {
         let Build::Done(Ok(program)) = &self.build else {
             return;
         };
+        // What jobs have handed over comes before what they end with.
+        for (sink, accumulator) in program.take_handed_over() {
+            self.gathered[sink].add(accumulator);
+        }
         let failed = gathered.failures.iter().filter_map(|(_, error)| error.index).min();
         self.report.failed = self.report.failed.into_iter().chain(failed).min();
         for (sink, part) in self.gathered.iter_mut().enumerate() {

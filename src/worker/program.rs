@@ -1,5 +1,6 @@
 //! A pass made ready to run on this rank: its source, stages and sinks, built once from their references.
 
+use super::executor::is_compute_thread;
 use crate::graph::{Branch, PassSpec};
 use crate::task::{
     Failure, Inputs, RankContext, Stored, TaskError, contain,
@@ -9,9 +10,10 @@ use crate::wire;
 use std::{
     ops::Range,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 /// Elements of a block, unless a leaf is longer.
@@ -42,7 +44,13 @@ pub(crate) struct Program {
 struct HandedOver {
     any: AtomicBool,
     accumulators: Mutex<Vec<(usize, Box<dyn Accumulator>)>>,
+    taken: Condvar,
 }
+
+/// A thread that has something to hand over waits while there are so many that nobody has taken.
+const HANDED_OVER: usize = 8;
+/// But not for ever: if nobody takes anything it is not the thread's fault.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A program, or why there is none.
 pub(super) type BuiltProgram = Result<Arc<Program>, TaskError>;
@@ -94,7 +102,9 @@ impl Program {
         if !self.handed_over.any.swap(false, Ordering::Acquire) {
             return Vec::new();
         }
-        std::mem::take(&mut *self.handed_over.lock())
+        let taken = std::mem::take(&mut *self.handed_over.lock());
+        self.handed_over.taken.notify_all();
+        taken
     }
 
     pub(super) fn label(&self) -> &str {
@@ -173,8 +183,7 @@ impl Program {
                 if accumulators[sink].is_full() {
                     let fresh = self.sinks[sink].accumulator(self.geometry);
                     let full = std::mem::replace(&mut accumulators[sink], fresh);
-                    self.handed_over.lock().push((sink, full));
-                    self.handed_over.any.store(true, Ordering::Release);
+                    self.handed_over.add(sink, full);
                 }
             }
         }
@@ -182,6 +191,16 @@ impl Program {
 }
 
 impl HandedOver {
+    fn add(&self, sink: usize, accumulator: Box<dyn Accumulator>) {
+        let mut all = self.lock();
+        all.push((sink, accumulator));
+        self.any.store(true, Ordering::Release);
+        if is_compute_thread() {
+            // What waits is in the vector, whatever happened to the lock.
+            drop(self.taken.wait_timeout_while(all, PATIENCE, |all| all.len() >= HANDED_OVER));
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<(usize, Box<dyn Accumulator>)>> {
         self.accumulators.lock().unwrap_or_else(PoisonError::into_inner)
     }

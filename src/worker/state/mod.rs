@@ -104,6 +104,11 @@ impl Worker {
         self.leaving
     }
 
+    /// Whether elements of maps may be worked on, and what is gathered of them handed over at any time.
+    pub(crate) fn has_passes(&self) -> bool {
+        !self.passes.is_empty()
+    }
+
     /// Whether tasks are ready.
     #[inline]
     pub(crate) fn has_ready(&self) -> bool {
