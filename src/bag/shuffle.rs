@@ -15,18 +15,36 @@ use std::{
     hash::{Hash, Hasher},
     sync::Arc,
 };
-use xxhash_rust::xxh3::Xxh3Default;
 
 /// A bucket has to fit into the memory of a thread, and there have to be enough of them for all threads.
 const BUCKETS: u64 = 1024;
 /// Values that are looked at to choose the borders between the buckets of a sorted bag.
 const SAMPLE: usize = 1 << 14;
 
-/// The bucket of a key. The same key has the same one on every rank.
-fn bucket_of<K: Hash>(key: &K) -> u64 {
-    let mut hasher = Xxh3Default::new();
-    key.hash(&mut hasher);
-    hasher.finish() % BUCKETS
+/// A hash of keys. The same key has the same one on every rank and in every build.
+#[derive(Default)]
+struct KeyHash {
+    /// The bytes of a key, of which the library hashes all at once faster than one after the other.
+    bytes: Vec<u8>,
+}
+
+impl KeyHash {
+    /// The bucket of a key.
+    fn bucket<K: Hash>(&mut self, key: &K) -> u64 {
+        self.bytes.clear();
+        key.hash(self);
+        self.finish() % BUCKETS
+    }
+}
+
+impl Hasher for KeyHash {
+    fn write(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        xxhash_rust::xxh3::xxh3_64(&self.bytes)
+    }
 }
 
 /// Values, each behind the number of its bucket.
@@ -104,7 +122,8 @@ impl<T: Value + Clone> Bag<T> {
     {
         type Key<T, K> = (fn(&T) -> K,);
         let keyed = |part: Part<T>, (key,): &Key<T, K>| -> Keyed<T> {
-            owned(part.values).into_iter().map(|value| (bucket_of(&key(&value)), value)).collect()
+            let mut hash = KeyHash::default();
+            owned(part.values).into_iter().map(|value| (hash.bucket(&key(&value)), value)).collect()
         };
         let grouped = |bucket: u64, (share, key): &(Share<T>, fn(&T) -> K)| {
             let mut groups: HashMap<K, Vec<T>> = HashMap::new();
@@ -247,7 +266,8 @@ impl<T: Value + Clone + Hash + Ord> Bag<T> {
             // Of values that are equal and can be told apart all the same, the first stands for all.
             let mut seen = HashSet::new();
             let new = |value: &T| !seen.contains(value) && seen.insert(value.clone());
-            owned(part.values).into_iter().filter(new).map(|value| (bucket_of(&value), value)).collect()
+            let mut hash = KeyHash::default();
+            owned(part.values).into_iter().filter(new).map(|value| (hash.bucket(&value), value)).collect()
         };
         let different = |bucket: u64, (share,): &(Share<T>,)| {
             let mut values = share.read(bucket)?;

@@ -16,6 +16,9 @@ use std::{marker::PhantomData, ops::Range, sync::Arc};
 /// A rank sends what it has for the others when it is so many bytes.
 const FULL: usize = 8 << 20;
 
+/// Bytes that a run has room for at once: growing from nothing takes longer than writing.
+const RUN: usize = 256;
+
 /// Which ranks have which buckets: contiguous ranges of about the same length.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Spread {
@@ -146,6 +149,7 @@ where
                 Some(run) => {
                     if run.count == 0 {
                         run.start = elements.range.start;
+                        run.bytes.reserve(RUN);
                     }
                     run.count += 1;
                     let before = run.bytes.len();
