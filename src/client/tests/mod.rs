@@ -3,5 +3,6 @@
 mod local;
 mod scale;
 mod shared;
+mod shuffles;
 mod simulated;
 mod simulation;
