@@ -3,7 +3,7 @@
 use super::array::Array;
 use super::expression::Operand;
 use super::order::Ordered;
-use super::reduce::{Axes, ExactMean, ExactTotal, Mean, Parameters, Product, Sum};
+use super::reduce::{Axes, ExactTotal, FloatingSum, Mean, Parameters, Product, Sum};
 use num_complex::Complex64;
 use std::panic::Location;
 
@@ -95,7 +95,7 @@ macro_rules! floats {
                 <$float>::is_nan(self)
             }
             fn mean(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<f64> {
-                array.reduce::<Mean>(axes, "mean", Parameters::default(), place)
+                array.reduce::<Mean<Sum>>(axes, "mean", Parameters::default(), place)
             }
             fn steps(start: Self, stop: Self, step: Self) -> Option<usize> {
                 let steps = ((stop - start) / step).ceil();
@@ -110,7 +110,7 @@ macro_rules! floats {
                 array.reduce::<ExactTotal>(axes, "exact_sum", Parameters::default(), place)
             }
             fn exact_mean(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<f64> {
-                array.reduce::<ExactMean>(axes, "exact_mean", Parameters::default(), place)
+                array.reduce::<Mean<ExactTotal>>(axes, "exact_mean", Parameters::default(), place)
             }
         }
     )*};
@@ -128,7 +128,7 @@ macro_rules! integers {
                 false
             }
             fn mean(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<f64> {
-                array.reduce::<Mean>(axes, "mean", Parameters::default(), place)
+                array.reduce::<Mean<FloatingSum>>(axes, "mean", Parameters::default(), place)
             }
             fn steps(start: Self, stop: Self, step: Self) -> Option<usize> {
                 let (start, stop, step) = (start as i128, stop as i128, step as i128);

@@ -12,7 +12,7 @@ mod sums;
 mod truth;
 
 pub(super) use fold::{Fold, Parameters};
-pub(super) use sums::{ExactMean, ExactTotal, Mean, Product, Sum};
+pub(super) use sums::{ExactTotal, FloatingSum, Mean, Product, Sum};
 
 use super::array::Array;
 use super::compile::{Fusion, Work};

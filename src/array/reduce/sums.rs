@@ -4,10 +4,11 @@
 //! ([`Compensated`]); or exactly, if asked, and then whatever the chunks are ([`ExactSum`]).
 
 use super::super::error::ArrayProblem;
-use super::super::traits::{Float, Number};
+use super::super::traits::{Element, Float, Number};
 use super::fold::{Fold, Parameters};
 use crate::sum::{Compensated, ExactSum};
 use num_complex::Complex64;
+use std::marker::PhantomData;
 
 /// Lanes of a sum within a tile.
 const LANES: usize = 8;
@@ -32,12 +33,12 @@ pub(super) fn lane_sum<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
 pub(in crate::array) struct Sum;
 /// The product.
 pub(in crate::array) struct Product;
-/// The mean.
-pub(in crate::array) struct Mean;
+/// The sum of integers as floats.
+pub(in crate::array) struct FloatingSum;
 /// The sum, whatever the chunks are.
 pub(in crate::array) struct ExactTotal;
-/// The mean, whatever the chunks are.
-pub(in crate::array) struct ExactMean;
+/// The mean, from what a sum knows at its end.
+pub(in crate::array) struct Mean<S>(PhantomData<S>);
 /// The sum of what is not NaN.
 pub(in crate::array) struct NanSum;
 /// The mean of what is not NaN.
@@ -82,29 +83,6 @@ macro_rules! float_sums {
             }
         }
 
-        impl Fold<$float> for Mean {
-            type State = Compensated;
-            type Output = f64;
-            fn check(count: usize, _: &[bool], _: Parameters) -> Result<(), ArrayProblem> {
-                not_empty(count)
-            }
-            fn start() -> Compensated {
-                Compensated::default()
-            }
-            fn row(state: &mut Compensated, values: &[$float], index: u64) {
-                <Sum as Fold<$float>>::row(state, values, index);
-            }
-            fn column(states: &mut [Compensated], values: &[$float], _: u64) {
-                Compensated::add_rows(states, values);
-            }
-            fn merge(into: &mut Compensated, from: &Compensated) {
-                *into = into.merge(*from);
-            }
-            fn finish(state: Compensated, count: u64, _: Parameters) -> f64 {
-                state.value() / count as f64
-            }
-        }
-
         impl Fold<$float> for ExactTotal {
             type State = ExactSum;
             type Output = $float;
@@ -122,29 +100,6 @@ macro_rules! float_sums {
             }
             fn finish(state: ExactSum, _: u64, _: Parameters) -> $float {
                 Float::of_f64(state.value())
-            }
-        }
-
-        impl Fold<$float> for ExactMean {
-            type State = ExactSum;
-            type Output = f64;
-            fn check(count: usize, _: &[bool], _: Parameters) -> Result<(), ArrayProblem> {
-                not_empty(count)
-            }
-            fn start() -> ExactSum {
-                ExactSum::new()
-            }
-            fn row(state: &mut ExactSum, values: &[$float], _: u64) {
-                state.add_slice(values);
-            }
-            fn column(states: &mut [ExactSum], values: &[$float], _: u64) {
-                ExactSum::add_rows(states, values);
-            }
-            fn merge(into: &mut ExactSum, from: &ExactSum) {
-                *into = std::mem::take(into).merge(from.clone());
-            }
-            fn finish(state: ExactSum, count: u64, _: Parameters) -> f64 {
-                state.mean(count)
             }
         }
     )*};
@@ -188,12 +143,9 @@ macro_rules! integer_sums {
             }
         }
 
-        impl Fold<$integer> for Mean {
+        impl Fold<$integer> for FloatingSum {
             type State = Compensated;
             type Output = f64;
-            fn check(count: usize, _: &[bool], _: Parameters) -> Result<(), ArrayProblem> {
-                not_empty(count)
-            }
             fn start() -> Compensated {
                 Compensated::default()
             }
@@ -203,8 +155,8 @@ macro_rules! integer_sums {
             fn merge(into: &mut Compensated, from: &Compensated) {
                 *into = into.merge(*from);
             }
-            fn finish(state: Compensated, count: u64, _: Parameters) -> f64 {
-                state.value() / count as f64
+            fn finish(state: Compensated, _: u64, _: Parameters) -> f64 {
+                state.value()
             }
         }
     )*};
@@ -247,10 +199,47 @@ impl Fold<Complex64> for Product {
     }
 }
 
-fn not_empty(count: usize) -> Result<(), ArrayProblem> {
-    match count {
-        0 => Err(ArrayProblem::Argument("there is no mean of no elements".into())),
-        _ => Ok(()),
+/// What is known of a sum, where it is divided before it is rounded.
+pub(in crate::array) trait Divided {
+    fn divided(self, count: u64) -> f64;
+}
+
+impl Divided for Compensated {
+    fn divided(self, count: u64) -> f64 {
+        self.value() / count as f64
+    }
+}
+
+impl Divided for ExactSum {
+    fn divided(self, count: u64) -> f64 {
+        self.mean(count)
+    }
+}
+
+impl<T: Element, S: Fold<T, State: Divided>> Fold<T> for Mean<S> {
+    type State = S::State;
+    type Output = f64;
+    const NEEDS_INDEX: bool = S::NEEDS_INDEX;
+    fn check(count: usize, _: &[bool], _: Parameters) -> Result<(), ArrayProblem> {
+        match count {
+            0 => Err(ArrayProblem::Argument("there is no mean of no elements".into())),
+            _ => Ok(()),
+        }
+    }
+    fn start() -> S::State {
+        S::start()
+    }
+    fn row(state: &mut S::State, values: &[T], index: u64) {
+        S::row(state, values, index);
+    }
+    fn column(states: &mut [S::State], values: &[T], index: u64) {
+        S::column(states, values, index);
+    }
+    fn merge(into: &mut S::State, from: &S::State) {
+        S::merge(into, from);
+    }
+    fn finish(state: S::State, count: u64, _: Parameters) -> f64 {
+        state.divided(count)
     }
 }
 

@@ -136,8 +136,7 @@ fn the_head_of_what_belongs_to_ranks_is_read() {
         persisted.keep();
         let client = simulation.client();
         let shuffled = client.map(|i| [(i % 40, i)], &map).shuffle(40);
-        let read =
-            |bucket: u64, (share,): &(Share<u64>,)| share.read(bucket).map(|values| values.len());
+        let read = |bucket: u64, (share,): &(Share<u64>,)| share.read(bucket).map(|values| values.len());
         let sizes = client.try_map_with(read, shuffled.buckets(), (&shuffled,));
         let (head, few) = (map.head(3).collect(), sizes.head(7).collect());
         assert_eq!(outcome(&mut simulation, &head).expect("good"), [0, 3, 6], "{shape:?}");
