@@ -85,6 +85,20 @@ fn shuffle() {
 }
 
 #[test]
+fn a_disk_without_room_for_a_shuffle_is_named() {
+    use crate::launcher::{example, finish};
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]).arg(example("shuffle"));
+    command.args(["--n", "200000"]).env("SERRIED_SPILL_ABOVE", "2K").env("SERRIED_SCRATCH", folder.path());
+    let ended = finish(command, &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let scratch = folder.path().display().to_string();
+    assert!(ended.stderr.contains(&scratch) && ended.stderr.contains("File too large"), "{ended:?}");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left");
+}
+
+#[test]
 fn what_cannot_be_read_is_said() {
     use crate::launcher::{Start, run};
     let folder = tempfile::tempdir().expect("a folder");
