@@ -391,11 +391,12 @@ impl<T: Value + Clone> Bag<T> {
     #[track_caller]
     #[must_use]
     pub fn collect(&self) -> Delayed<Vec<T>> {
+        let asked = asked();
         let of = |parts: &Map<Part<T>>| {
             let flat = |(parts,): (Vec<Part<T>>,)| {
                 parts.into_iter().flat_map(|part| owned(part.values)).collect::<Vec<T>>()
             };
-            self.client.delayed(flat, (parts.collect(),))
+            self.client.delayed(flat, (parts.collect().label(&asked),)).label(&asked)
         };
         let append = |mut a: Vec<T>, b: Vec<T>| {
             a.extend(b);
@@ -487,15 +488,17 @@ impl<T: Value + Clone + Hash + Ord> Bag<T> {
     #[track_caller]
     #[must_use]
     pub fn frequencies(&self) -> Delayed<Frequencies<T>> {
+        let asked = asked();
         let count = |parts: &Map<Part<T>>| {
-            parts.fold(
+            let counts = parts.fold(
                 Frequencies::default(),
                 |mut counts, part: Part<T>| {
                     owned(part.values).into_iter().for_each(|value| counts.add(value));
                     counts
                 },
                 Frequencies::merge,
-            )
+            );
+            counts.label(&asked)
         };
         self.together(self.parts.iter().map(count), Frequencies::merge)
     }

@@ -35,7 +35,7 @@ pub(crate) struct HeldBytes(Arc<AtomicU64>);
 pub(super) struct Store {
     buckets: Range<u64>,
     spill: Arc<Spill>,
-    contents: Vec<Vec<Run>>,
+    contents: Vec<Bucket>,
     /// What this shuffle holds of what all do.
     held: u64,
     of_all: HeldBytes,
@@ -45,18 +45,20 @@ pub(super) struct Store {
     file: Option<File>,
 }
 
-/// Values that were made one after the other.
-#[derive(Debug)]
-struct Run {
-    start: u64,
-    count: u32,
-    bytes: Bytes,
+/// The runs of a bucket, in memory and in the file.
+#[derive(Debug, Default)]
+struct Bucket {
+    held: Vec<Run<Vec<u8>>>,
+    /// In the order of the file.
+    filed: Vec<Run<Range<u64>>>,
 }
 
+/// Values that were made one after the other, and their bytes or the place of these.
 #[derive(Debug)]
-enum Bytes {
-    Held(Vec<u8>),
-    Filed(Range<u64>),
+struct Run<B> {
+    start: u64,
+    count: u32,
+    bytes: B,
 }
 
 impl Store {
@@ -71,14 +73,15 @@ impl Store {
     /// Adds a run to a bucket of this rank.
     pub(super) fn add(&mut self, bucket: u64, start: u64, count: u32, bytes: &[u8]) -> Result<(), Failure> {
         if self.contents.is_empty() {
-            self.contents.resize_with((self.buckets.end - self.buckets.start) as usize, Vec::new);
+            self.contents.resize_with((self.buckets.end - self.buckets.start) as usize, Bucket::default);
         }
-        let run = Run { start, count, bytes: Bytes::Held(bytes.to_vec()) };
-        self.contents[(bucket - self.buckets.start) as usize].push(run);
+        let run = Run { start, count, bytes: bytes.to_vec() };
+        self.contents[(bucket - self.buckets.start) as usize].held.push(run);
         let bytes = bytes.len() as u64;
         self.held += bytes;
         let all = self.of_all.0.fetch_add(bytes, Relaxed) + bytes;
-        if all > self.spill.above && self.held > 0 {
+        // Where other shuffles hold most of what a rank may hold, this one does not move run by run.
+        if all > self.spill.above && self.held > MOVE.min(self.spill.above / 16) {
             self.spill().map_err(|error| {
                 let megabytes = self.held.min(MOVE).div_ceil(1_000_000);
                 let folder = self.folder().display().to_string();
@@ -107,13 +110,12 @@ impl Store {
         let mut end = start;
         let mut out = BufWriter::with_capacity(1 << 20, file);
         for _ in 0..self.contents.len() {
-            for run in &mut self.contents[self.next] {
-                if let Bytes::Held(bytes) = &run.bytes {
-                    out.write_all(bytes)?;
-                    let next = end + bytes.len() as u64;
-                    run.bytes = Bytes::Filed(end..next);
-                    end = next;
-                }
+            let Bucket { held, filed } = &mut self.contents[self.next];
+            for Run { start, count, bytes } in held.drain(..) {
+                out.write_all(&bytes)?;
+                let place = end..end + bytes.len() as u64;
+                end = place.end;
+                filed.push(Run { start, count, bytes: place });
             }
             self.next = (self.next + 1) % self.contents.len();
             if end - start >= MOVE {
@@ -136,36 +138,31 @@ impl Store {
             let problem = format!("this rank has the buckets {:?}", self.buckets);
             return Err(io::Error::new(io::ErrorKind::NotFound, problem).into());
         }
-        let Some(runs) = self.contents.get((bucket - self.buckets.start) as usize) else {
+        let Some(Bucket { held, filed }) = self.contents.get((bucket - self.buckets.start) as usize) else {
             return Ok(());
         };
-        let pieces = self.filed(runs)?;
-        let mut ordered: Vec<(u64, u32, &[u8])> = Vec::with_capacity(runs.len());
+        let pieces = self.pieces(filed)?;
         let mut piece = pieces.iter().peekable();
-        for run in runs {
-            let bytes = match &run.bytes {
-                Bytes::Held(bytes) => bytes,
-                Bytes::Filed(range) => {
-                    while piece.next_if(|(at, bytes)| at + bytes.len() as u64 <= range.start).is_some() {}
-                    let (at, bytes) = piece.peek().expect("all that is in the file was read");
-                    &bytes[(range.start - at) as usize..(range.end - at) as usize]
-                }
-            };
-            ordered.push((run.start, run.count, bytes));
-        }
+        // What went to the file came before what is held.
+        let filed = filed.iter().map(|Run { start, count, bytes: place }| {
+            while piece.next_if(|(at, bytes)| at + bytes.len() as u64 <= place.start).is_some() {}
+            let (at, bytes) = piece.peek().expect("all that is in the file was read");
+            (*start, *count, &bytes[(place.start - at) as usize..(place.end - at) as usize])
+        });
+        let held = held.iter().map(|run| (run.start, run.count, &*run.bytes));
+        let mut ordered: Vec<(u64, u32, &[u8])> = filed.chain(held).collect();
         ordered.sort_by_key(|(start, ..)| *start);
         ordered.into_iter().try_for_each(|(_, count, bytes)| visit(count, bytes))
     }
 
-    /// What of these runs is in the file, with the place of each piece: what was moved at one time stands there in
-    /// one piece.
-    fn filed(&self, runs: &[Run]) -> io::Result<Vec<(u64, Vec<u8>)>> {
+    /// The bytes of runs in the file, with the place of each piece: what was moved at one time stands there in one
+    /// piece.
+    fn pieces(&self, runs: &[Run<Range<u64>>]) -> io::Result<Vec<(u64, Vec<u8>)>> {
         let mut ranges: Vec<Range<u64>> = Vec::new();
-        for run in runs {
-            let Bytes::Filed(range) = &run.bytes else { continue };
+        for Run { bytes: place, .. } in runs {
             match ranges.last_mut() {
-                Some(last) if last.end == range.start => last.end = range.end,
-                _ => ranges.push(range.clone()),
+                Some(last) if last.end == place.start => last.end = place.end,
+                _ => ranges.push(place.clone()),
             }
         }
         let read = |range: Range<u64>| {
@@ -232,6 +229,13 @@ mod tests {
         drop(first);
         second.add(0, 1, 1, &[2; 90]).expect("it fits memory");
         assert_eq!((second.held, all.0.load(Relaxed)), (90, 90));
+        // What is not worth a move waits for more.
+        let mut third = Store::new(0..1, spill(100), all.clone());
+        second.add(0, 2, 1, &[2; 10]).expect("it fits memory");
+        third.add(0, 0, 1, &[3; 6]).expect("it fits memory");
+        assert_eq!((third.held, all.0.load(Relaxed)), (6, 106));
+        third.add(0, 1, 1, &[3; 6]).expect("there is a file");
+        assert_eq!((third.held, all.0.load(Relaxed)), (0, 100));
     }
 
     #[test]
