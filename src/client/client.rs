@@ -25,7 +25,7 @@ use std::{
     panic::Location,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -78,6 +78,7 @@ struct Counters {
     collections: AtomicU32,
     locals: AtomicU32,
     watchers: AtomicU32,
+    requests: AtomicU64,
 }
 
 /// Which streams have been given away.
@@ -413,6 +414,11 @@ impl Core {
 
     pub(super) fn next_watcher(&self) -> u32 {
         self.counters.watchers.fetch_add(1, Relaxed)
+    }
+
+    /// The number of something that the client asks for and waits to be answered.
+    pub(super) fn next_request(&self) -> u64 {
+        self.counters.requests.fetch_add(1, Relaxed)
     }
 
     /// Checks packed arguments, and says a word about large ones.

@@ -89,12 +89,12 @@ impl<T> Future<T> {
         let Ok(pending) = self.pending() else {
             return false;
         };
-        let ticket = pending.ticket;
         let Some((rank, place)) = pending.core.placed(self.value.node.id) else {
             return false;
         };
-        pending.core.send(Event::Cancel { rank, place, ticket });
-        let answer = pending.core.mailbox.wait(|letters| letters.cancelled.remove(&ticket));
+        let request = pending.core.next_request();
+        pending.core.send(Event::Cancel { rank, place, request });
+        let answer = pending.core.mailbox.wait(|letters| letters.cancelled.remove(&request));
         answer.unwrap_or(false)
     }
 }
@@ -183,8 +183,12 @@ impl<T> AsCompleted<T> {
             for (position, future) in futures.into_iter().enumerate() {
                 match future.pending().map(|pending| pending.ticket) {
                     Ok(ticket) if !letters.done.contains_key(&ticket) => {
-                        letters.watch(ticket, watcher);
-                        waiting.entry(ticket).or_default().push((position, future));
+                        // Clones of a future arrive together.
+                        let clones = waiting.entry(ticket).or_default();
+                        if clones.is_empty() {
+                            letters.watch(ticket, watcher);
+                        }
+                        clones.push((position, future));
                     }
                     _ => done.push_back((position, future)),
                 }

@@ -22,7 +22,8 @@ pub(crate) struct Mailbox {
 pub(super) struct Letters {
     results: HashMap<GraphId, Results>,
     pub(super) done: HashMap<Ticket, Option<Arc<TaskError>>>,
-    pub(super) cancelled: HashMap<Ticket, bool>,
+    /// Answers to cancellations, by the number of the request.
+    pub(super) cancelled: HashMap<u64, bool>,
     /// Who wants to hear of a value as soon as it is there, and what each has heard of.
     watched: HashMap<Ticket, Vec<u32>>,
     pub(super) arrivals: HashMap<u32, VecDeque<Ticket>>,
@@ -153,8 +154,8 @@ impl Mailbox {
                         news = true;
                     }
                 }
-                ClientEvent::Cancelled { ticket, cancelled } => {
-                    letters.cancelled.insert(ticket, cancelled);
+                ClientEvent::Cancelled { request, cancelled } => {
+                    letters.cancelled.insert(request, cancelled);
                     news = true;
                 }
                 ClientEvent::Silence(text) => crate::notice::warn(&text),

@@ -176,7 +176,7 @@ mod tests {
         put_worker(&ToWorker::Value { to, outcome: Ok(value) }, &mut frame).expect("bytes");
         put_worker(&ToWorker::Part(Box::new(part.clone())), &mut frame).expect("numbers");
         put_worker(&ToWorker::Release(vec![to]), &mut frame).expect("numbers");
-        let cancelled = ToScheduler::Cancelled { ticket: (GraphId(1), 2), cancelled: true };
+        let cancelled = ToScheduler::Cancelled { request: 2, cancelled: true };
         put_scheduler(&cancelled, &mut frame).expect("numbers");
         let messages: Result<Vec<Message>, WireError> = Reader::new(&frame).collect();
         match &messages.expect("what was written")[..] {

@@ -27,8 +27,8 @@ pub(crate) enum ToWorker {
     Lend { with: u32, graph: GraphId, nanos: u64 },
     /// A part of this name will come from a rank that lends it; from here on it may be run.
     Adopt(GraphId),
-    /// Do not run this task if it has not begun; answer under this ticket.
-    Cancel { place: Place, ticket: (GraphId, u32) },
+    /// Do not run this task if it has not begun; answer the request in any case.
+    Cancel { place: Place, request: u64 },
     /// A pass begins.
     Pass(Arc<PassSpec>),
     /// Work on these elements.
@@ -86,7 +86,7 @@ pub(crate) enum ToScheduler {
     /// A kept value is there, or its task failed.
     Done { graph: GraphId, token: u32, error: Option<Arc<TaskError>> },
     /// What has come of a cancellation.
-    Cancelled { ticket: (GraphId, u32), cancelled: bool },
+    Cancelled { request: u64, cancelled: bool },
     /// Elements of a pass are done.
     Progress(Progress),
     /// The rank has had nothing to do for a while.

@@ -53,7 +53,7 @@ pub(crate) enum Event {
     Cancel {
         rank: u32,
         place: Place,
-        ticket: (GraphId, u32),
+        request: u64,
     },
     /// The client defines a local context.
     Local(LocalSpec),
@@ -80,7 +80,7 @@ pub(crate) enum ClientEvent {
         error: Option<Arc<TaskError>>,
     },
     Cancelled {
-        ticket: (GraphId, u32),
+        request: u64,
         cancelled: bool,
     },
     /// Nothing has happened for a long time; this is what is waited for.
@@ -155,8 +155,8 @@ impl Scheduler {
             Event::ReleaseEverywhere(place) => {
                 self.broadcast(out, || ToWorker::Release(vec![place]));
             }
-            Event::Cancel { rank, place, ticket } => {
-                out.tell_worker(rank, ToWorker::Cancel { place, ticket });
+            Event::Cancel { rank, place, request } => {
+                out.tell_worker(rank, ToWorker::Cancel { place, request });
             }
             Event::Local(spec) => self.broadcast(out, || ToWorker::Local(spec.clone())),
             Event::ForgetCollection(id) => {
@@ -234,8 +234,8 @@ impl Scheduler {
                 self.arrived(graph);
                 client.push(ClientEvent::Done { graph, token, error });
             }
-            ToScheduler::Cancelled { ticket, cancelled } => {
-                client.push(ClientEvent::Cancelled { ticket, cancelled });
+            ToScheduler::Cancelled { request, cancelled } => {
+                client.push(ClientEvent::Cancelled { request, cancelled });
             }
             ToScheduler::Idle if self.policy.stealing && self.threads.computes(rank) => {
                 self.stealing.idle(rank, out);

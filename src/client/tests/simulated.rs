@@ -251,7 +251,7 @@ fn a_cancelled_task_fails_what_depends_on_it_and_leaves_nothing() {
         if shape.weather % 3 == 0 {
             simulation.settle();
         }
-        simulation.client().core.send(Event::Cancel { rank, place, ticket: (place.graph, 0) });
+        simulation.client().core.send(Event::Cancel { rank, place, request: 0 });
         let result = outcome(&mut simulation, &third);
         let cancelled =
             simulation.mailbox.look(|letters| letters.cancelled.values().any(|prevented| *prevented));

@@ -140,7 +140,7 @@ impl Worker {
                     self.release(place, out);
                 }
             }
-            ToWorker::Cancel { place, ticket } => self.cancel(place, ticket, out),
+            ToWorker::Cancel { place, request } => self.cancel(place, request, out),
             ToWorker::Pass(spec) => {
                 self.passes.insert(spec.pass, RankPass::new(Arc::clone(&spec)));
                 for (sink, _) in self.sinks_here(&spec) {
@@ -501,15 +501,13 @@ impl Worker {
         self.complete(place, Err(Arc::new(error)), out);
     }
 
-    fn cancel(&mut self, place: Place, ticket: (GraphId, u32), out: &mut Outbox) {
-        let Some(graph) = self.graphs.get_mut(&place.graph) else {
-            return;
-        };
-        let cancelled = !graph.has_begun(place.slot);
+    fn cancel(&mut self, place: Place, request: u64, out: &mut Outbox) {
+        // Somebody waits for the answer, also where the graph is over.
+        let cancelled = self.graphs.get(&place.graph).is_some_and(|graph| !graph.has_begun(place.slot));
         if cancelled {
             self.give_up(place, out);
         }
-        out.tell_scheduler(ToScheduler::Cancelled { ticket, cancelled });
+        out.tell_scheduler(ToScheduler::Cancelled { request, cancelled });
     }
 
     fn drop_if_over(&mut self, id: GraphId) {
