@@ -1,7 +1,7 @@
 //! Settings: from the builder, then from the environment.
 
 use crate::random::Seed;
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{ffi::OsString, fmt, path::PathBuf, str::FromStr};
 
 /// Where tasks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -137,16 +137,29 @@ const VARIABLES: [&str; 11] = [
 impl Settings {
     /// Reads the variables that begin with `SERRIED_`; an unknown one is an error, since it is a misspelt one.
     pub(crate) fn from_environment(
-        variables: impl Iterator<Item = (String, String)>,
+        variables: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Settings, SettingsError> {
         let mut settings = Settings::default();
-        for (name, value) in variables.filter(|(name, _)| name.starts_with("SERRIED_")) {
-            let invalid = |problem: String| SettingsError::new(&name, &value, problem);
+        for (name, value) in variables.filter(|(name, _)| name.as_encoded_bytes().starts_with(b"SERRIED_")) {
+            let (shown, shown_value) = (name.to_string_lossy(), value.to_string_lossy());
+            if shown.starts_with(TEST_PREFIX) {
+                continue;
+            }
+            let (Some(name), Some(text)) = (name.to_str(), value.to_str()) else {
+                if shown == "SERRIED_SCRATCH" {
+                    // A path need not be text.
+                    settings.scratch = Some(value.into());
+                    continue;
+                }
+                return Err(SettingsError::new(&shown, &shown_value, "it is not text in UTF-8"));
+            };
+            let value = text.to_owned();
+            let invalid = |problem: String| SettingsError::new(name, &value, problem);
             let count = || match value.parse() {
                 Ok(0) | Err(_) => Err(invalid("a whole number above zero is wanted".into())),
                 Ok(count) => Ok(count),
             };
-            match name.as_str() {
+            match name {
                 "SERRIED_SCHEDULER" => {
                     settings.scheduler = Some(value.parse().map_err(invalid)?);
                 }
@@ -170,7 +183,6 @@ impl Settings {
                 }
                 "SERRIED_SCRATCH" => settings.scratch = Some(value.into()),
                 RELAUNCHED => settings.relaunched = Some(count()?),
-                _ if name.starts_with(TEST_PREFIX) => {}
                 _ => {
                     let known = VARIABLES[..VARIABLES.len() - 1].join(", ");
                     return Err(invalid(format!("there is no such setting; there are {known}")));
@@ -273,8 +285,7 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let owned = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-        Settings::from_environment(owned)
+        Settings::from_environment(variables.iter().map(|(name, value)| (name.into(), value.into())))
     }
 
     #[test]
@@ -312,6 +323,24 @@ mod tests {
         }
         let large = read(&[("SERRIED_SEED", "340282366920938463463374607431768211456")]);
         assert!(large.expect("a number").check().is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_text_is_refused_like_any_other_mistake() {
+        use std::os::unix::ffi::OsStringExt;
+        let wrong = || OsString::from_vec(b"\xff".to_vec());
+        for name in VARIABLES.into_iter().filter(|&name| name != "SERRIED_SCRATCH") {
+            let error = Settings::from_environment([(name.into(), wrong())].into_iter());
+            let error = error.expect_err("it is not text").to_string();
+            assert!(error.contains(name) && error.contains("UTF-8"), "{error}");
+        }
+        let misspelt = OsString::from_vec(b"SERRIED_SEED\xff".to_vec());
+        assert!(Settings::from_environment([(misspelt, "1".into())].into_iter()).is_err());
+        let scratch = Settings::from_environment([("SERRIED_SCRATCH".into(), wrong())].into_iter());
+        assert_eq!(scratch.expect("a path").scratch, Some(wrong().into()));
+        let others = [(wrong(), wrong()), ("SERRIED_TEST_X".into(), wrong())];
+        assert_eq!(Settings::from_environment(others.into_iter()), Ok(Settings::default()));
     }
 
     #[test]

@@ -155,10 +155,15 @@ impl Builder {
         R: Send,
         E: From<Error> + Send,
     {
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        if let Some(here) = crate::task::whereabouts() {
+            return Err(Error::Launch(format!(
+                "`run` was called by a task (on {here}); a run is begun once, by `main`, and a task cannot begin \
+                 another: return what is to be computed next to the program, or submit more tasks from there"
+            ))
+            .into());
+        }
         let launch = Launch::detect(|name| std::env::var(name).ok());
-        let settings = Settings::from_environment(environment).and_then(|environment| {
+        let settings = Settings::from_environment(std::env::vars_os()).and_then(|environment| {
             let settings = self.settings.or(environment);
             settings.check().map(|()| settings)
         });
@@ -331,14 +336,21 @@ where
     E: From<Error> + Send,
 {
     use crate::transport::{Hello, MpiTransport};
-    use std::time::Duration;
+    use std::{
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+        time::Duration,
+    };
     let fresh = settings.seed.is_none();
     let seed = settings.seed.clone().unwrap_or_else(Seed::fresh);
     let me = Hello::of_this_process(settings.threads, Some(seed));
     let announced = settings.relaunched.or(launch.announced);
     let patience = Duration::from_secs(settings.heartbeat.unwrap_or(30));
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    let again = BEGUN.swap(true, Relaxed);
     let (mut transport, ranks) = match MpiTransport::start(&me, announced, patience) {
         Ok(started) => started,
+        // A task, on a thread of its own, or `main` once more.
+        Err(error) if again => return Err(Error::Launch(error.to_string()).into()),
         Err(error) => refuse(&error),
     };
     let size = transport.size() as usize;

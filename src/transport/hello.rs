@@ -22,51 +22,82 @@ pub(crate) struct Hello {
     pub(crate) seed: Option<Seed>,
 }
 
-/// A number that is the same on two ranks only if they run the same executable: a hash of the file.
-pub(super) fn fingerprint() -> std::io::Result<u64> {
-    let file = std::fs::read(std::env::current_exe()?)?;
+/// A number that is the same on two ranks only if they run the same executable: a hash of the file; or why
+/// there is none.
+pub(super) fn fingerprint() -> Result<u64, String> {
+    // It is still there when the file has been replaced or removed meanwhile.
+    let running = std::path::Path::new("/proc/self/exe");
+    let path = if running.exists() { running.to_owned() } else { current_exe()? };
+    let named = current_exe().unwrap_or_else(|_| path.clone());
+    let file = std::fs::read(&path).map_err(|error| format!("{}: {error}", named.display()))?;
     Ok(xxhash_rust::xxh3::xxh3_64(&file))
 }
 
-/// A hello with the executable's fingerprint in front, which every version of this crate can read.
-pub(super) fn seal(fingerprint: u64, hello: &Hello) -> Vec<u8> {
-    let mut bytes = fingerprint.to_le_bytes().to_vec();
-    bytes.extend((hello.host.len() as u32).to_le_bytes());
-    bytes.extend(hello.host.as_bytes());
+fn current_exe() -> Result<std::path::PathBuf, String> {
+    std::env::current_exe().map_err(|error| error.to_string())
+}
+
+/// A hello behind what every executable can read: host and fingerprint, or why there is none.
+pub(super) fn seal(fingerprint: &Result<u64, String>, hello: &Hello) -> Vec<u8> {
+    let mut bytes = fingerprint.as_ref().copied().unwrap_or_default().to_le_bytes().to_vec();
+    for text in [&hello.host, fingerprint.as_ref().err().unwrap_or(&String::new())] {
+        bytes.extend((text.len() as u32).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
     bytes.extend(wire::encode_to_vec(hello).unwrap_or_default());
     bytes
 }
 
-/// Reads all hellos, or says which rank runs another executable.
+/// Reads all hellos, or says which rank runs another executable or cannot tell.
 pub(super) fn open(sealed: &[&[u8]]) -> Result<Vec<Hello>, String> {
-    let fingerprints: Vec<Option<(u64, String)>> = sealed.iter().map(|s| front(s)).collect();
-    let Some(Some((expected, _))) = fingerprints.first() else {
-        return Err("rank 0 sent no introduction that this executable can read".into());
-    };
-    for (rank, front) in fingerprints.iter().enumerate() {
-        match front {
-            Some((fingerprint, _)) if fingerprint == expected => {}
-            other => {
-                let host = other.as_ref().map_or("unknown", |(_, host)| host);
+    let mut expected = None;
+    let mut hellos = Vec::new();
+    for (rank, sealed) in sealed.iter().enumerate() {
+        let front = Front::read(sealed);
+        let host = front.as_ref().map_or("unknown", |front| &front.host);
+        if let Some(problem) = front.as_ref().map(|front| &front.problem).filter(|text| !text.is_empty()) {
+            return Err(format!(
+                "rank {rank} on host {host} cannot read its own executable ({problem}), so that nobody knows \
+                 whether all ranks run the same one; make the file readable for the user who runs it"
+            ));
+        }
+        match (&front, expected) {
+            (Some(front), None) => expected = Some(front.fingerprint),
+            (Some(front), Some(expected)) if front.fingerprint == expected => {}
+            (None, None) => return Err("rank 0 sent no introduction that this executable can read".into()),
+            (_, Some(_)) => {
                 return Err(format!(
                     "rank {rank} on host {host} runs another executable than rank 0; start the same file \
                      on every rank (is a host's copy out of date?)"
                 ));
             }
         }
+        hellos.push(front.map(|front| front.hello).unwrap_or_default());
     }
-    let decode = |bytes: &&[u8]| {
-        let host = u32::from_le_bytes(bytes[8..12].try_into().unwrap_or_default()) as usize;
-        wire::decode(&bytes[12 + host..]).map_err(|error| error.to_string())
-    };
-    sealed.iter().map(decode).collect()
+    hellos.into_iter().map(|hello| wire::decode(hello).map_err(|error| error.to_string())).collect()
 }
 
-fn front(sealed: &[u8]) -> Option<(u64, String)> {
-    let (fingerprint, rest) = sealed.split_first_chunk::<8>()?;
-    let (length, rest) = rest.split_first_chunk::<4>()?;
-    let host = rest.get(..u32::from_le_bytes(*length) as usize)?;
-    Some((u64::from_le_bytes(*fingerprint), String::from_utf8_lossy(host).into_owned()))
+/// What stands before a hello, and the bytes of the hello.
+struct Front<'a> {
+    fingerprint: u64,
+    host: String,
+    /// Why there is no fingerprint; else empty.
+    problem: String,
+    hello: &'a [u8],
+}
+
+impl Front<'_> {
+    fn read(sealed: &[u8]) -> Option<Front<'_>> {
+        let (fingerprint, mut rest) = sealed.split_first_chunk::<8>()?;
+        let mut text = || {
+            let (length, behind) = rest.split_first_chunk::<4>()?;
+            let (text, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            rest = behind;
+            Some(String::from_utf8_lossy(text).into_owned())
+        };
+        let (host, problem) = (text()?, text()?);
+        Some(Front { fingerprint: u64::from_le_bytes(*fingerprint), host, problem, hello: rest })
+    }
 }
 
 impl Hello {
@@ -143,13 +174,28 @@ mod tests {
     #[test]
     fn another_executable_is_named_with_its_rank_and_host() {
         let (zero, one) = (hello("a", "", 1, None), hello("b", "", 1, None));
-        let sealed = [seal(7, &zero), seal(7, &one)];
+        let sealed = [seal(&Ok(7), &zero), seal(&Ok(7), &one)];
         let read = open(&[&sealed[0], &sealed[1]]).expect("both are the same");
         assert_eq!(read, [zero, one.clone()]);
-        let other = seal(8, &one);
+        let other = seal(&Ok(8), &one);
         let error = open(&[&sealed[0], &other]).expect_err("they differ");
-        assert!(error.contains("rank 1 on host b"), "{error}");
+        assert!(error.contains("rank 1 on host b runs another"), "{error}");
         assert!(open(&[&sealed[0], b"x"]).is_err());
+    }
+
+    #[test]
+    fn an_executable_that_cannot_be_read_is_equal_to_no_other() {
+        let (zero, one) = (hello("a", "", 1, None), hello("b", "", 1, None));
+        let unreadable = |hello| seal(&Err("/bin/program: Permission denied".into()), hello);
+        for (sealed, rank) in [
+            ([seal(&Ok(0), &zero), unreadable(&one)], "rank 1 on host b"),
+            ([unreadable(&zero), seal(&Ok(7), &one)], "rank 0 on host a"),
+            ([unreadable(&zero), unreadable(&one)], "rank 0 on host a"),
+        ] {
+            let error = open(&[&sealed[0], &sealed[1]]).expect_err("one of them cannot be compared");
+            assert!(error.contains(rank) && error.contains("/bin/program: Permission denied"), "{error}");
+        }
+        assert!(fingerprint().is_ok());
     }
 
     #[test]

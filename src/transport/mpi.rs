@@ -130,8 +130,7 @@ impl MpiTransport {
         if let Some(announced) = announced.filter(|&announced| announced != size as usize) {
             return Err(StartError::WrongSize { announced, size: size as usize });
         }
-        let fingerprint = hello::fingerprint().unwrap_or_default();
-        let sealed = transport.all_gather(&hello::seal(fingerprint, me));
+        let sealed = transport.all_gather(&hello::seal(&hello::fingerprint(), me));
         let sealed: Vec<&[u8]> = sealed.iter().map(Vec::as_slice).collect();
         let hellos = match hello::open(&sealed) {
             Ok(hellos) => hellos,

@@ -454,6 +454,22 @@ fn a_panic_of_the_program_ends_every_rank() {
 }
 
 #[test]
+fn a_task_cannot_begin_a_run() {
+    for (ranks, threads) in WORLDS {
+        run_on(ranks, threads, |client| {
+            let nested = |_: u64| {
+                let inner = crate::run(|client| client.map(|i| i, 0..3u64).compute());
+                let message = inner.expect_err("a run within a run").to_string();
+                (message.contains("called by a task"), crate::whereabouts().is_some())
+            };
+            assert_eq!(client.map(nested, 0..20u64).compute()?, [(true, true); 20]);
+            Ok(())
+        })
+        .expect("it runs");
+    }
+}
+
+#[test]
 fn handles_of_another_run_are_refused() {
     let kept = run_on(1, 1, |client| Ok(client.delayed(|(x,)| x, (1u64,)))).expect("it runs");
     assert!(matches!(kept.compute(), Err(Error::Over)));
