@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::task::{Arg, Args, Build, FnRef, FunctionError, Inputs, InputsRef, Record, Sealed, TaskFailure};
 use crate::wire::WireError;
-use std::marker::PhantomData;
+use std::{any::type_name, fmt::Pointer, marker::PhantomData};
 
 /// A function as an argument of a task: the task gets the function itself, or what a [`Bind`] made of it.
 ///
@@ -62,8 +62,17 @@ impl<F, B: Bind<F>> Build<F> for Entry<B> {
     }
 }
 
-impl<F: Copy + Send + Sync + 'static> Function<F> {
+impl<F: Pointer + Copy + Send + Sync + 'static> Function<F> {
     /// `function`, a function pointer, as an argument.
+    ///
+    /// Anything else is refused, most of it by the compiler:
+    ///
+    /// ```compile_fail,E0277
+    /// let number = serried::Function::new(1.0f64);
+    /// ```
+    ///
+    /// # Panics
+    /// If `F` is another kind of pointer.
     #[must_use]
     pub fn new(function: F) -> Self {
         Function::bound::<F, Itself>(function)
@@ -72,8 +81,13 @@ impl<F: Copy + Send + Sync + 'static> Function<F> {
 
 impl<O: 'static> Function<O> {
     /// What `B` makes of `function`, a function pointer, as an argument.
+    ///
+    /// # Panics
+    /// As [`new`](Function::new).
     #[must_use]
-    pub fn bound<F: Copy + Send + Sync + 'static, B: Bind<F, Output = O>>(function: F) -> Self {
+    pub fn bound<F: Pointer + Copy + Send + Sync + 'static, B: Bind<F, Output = O>>(function: F) -> Self {
+        let name = type_name::<F>();
+        assert!(names_a_function_pointer(name), "`{name}` is no function pointer, such as `fn(f64) -> f64`");
         Function { reference: FnRef::new::<F, Entry<B>>(function) }
     }
 
@@ -89,6 +103,21 @@ impl<O: 'static> Function<O> {
         let function = reference.resolve().map_err(WireError::new::<O>)?;
         Ok(function.call(inputs.0))
     }
+}
+
+/// Whether a type of this name is a function pointer: the language has no trait for them, and no other type has a
+/// parenthesis there.
+fn names_a_function_pointer(name: &str) -> bool {
+    let name = match name.strip_prefix("for<") {
+        Some(rest) => rest.split_once("> ").map_or("", |(_, rest)| rest),
+        None => name,
+    };
+    let name = name.strip_prefix("unsafe ").unwrap_or(name);
+    let name = match name.strip_prefix("extern \"") {
+        Some(rest) => rest.split_once("\" ").map_or("", |(_, rest)| rest),
+        None => name,
+    };
+    name.starts_with("fn(")
 }
 
 impl<O> Clone for Function<O> {
@@ -167,5 +196,47 @@ impl<A: Args> Arg for Together<A> {
     }
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<A::Values, TaskFailure> {
         A::unpack(inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Copy)]
+    #[allow(non_camel_case_types)]
+    struct fn_of(#[expect(dead_code)] u64);
+
+    impl Pointer for fn_of {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn function_pointers_of_every_kind_are_arguments() {
+        fn accept<F: Pointer + Copy + Send + Sync + 'static>(f: F) {
+            assert!(Function::new(f).reference.is_ok());
+        }
+        accept::<fn(f64) -> f64>(|x| x);
+        accept::<fn(&str) -> &str>(|x| x);
+        accept::<for<'a> fn(&'a [f64], &mut u8) -> Option<&'a f64>>(|x, _| x.first());
+        accept::<fn()>(|| ());
+        accept::<extern "C" fn(u8)>({
+            extern "C" fn nothing(_: u8) {}
+            nothing
+        });
+    }
+
+    #[test]
+    fn other_values_of_the_size_of_a_pointer_are_not() {
+        fn refuse<F: Pointer + Copy + Send + Sync + 'static>(f: F) {
+            let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Function::new(f)));
+            assert!(refused.is_err(), "{}", type_name::<F>());
+        }
+        refuse(&1.5f64);
+        refuse(fn_of(7));
+        static POINTER: fn() = || ();
+        refuse(&POINTER);
     }
 }

@@ -67,8 +67,20 @@ pub(crate) fn contain<R>(work: impl FnOnce() -> R) -> Result<R, Failure> {
 /// As [`contain`], in a stretch that is [`contained`] already.
 #[inline]
 pub(crate) fn catch<R>(work: impl FnOnce() -> R) -> Result<R, Box<Failure>> {
-    panic::catch_unwind(AssertUnwindSafe(work))
-        .map_err(|payload| Box::new(Failure::panic(describe(&*payload))))
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let failure = Box::new(Failure::panic(describe(&*payload)));
+        discard(payload);
+        failure
+    })
+}
+
+/// Drops the payload of a panic, which may be a value of the program's and panic itself.
+#[cold]
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(next) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // There may be no end to it.
+        std::mem::forget(next);
+    }
 }
 
 fn record(info: &PanicHookInfo<'_>) {
@@ -110,6 +122,23 @@ mod tests {
         let failure = contain(|| panic!("no {}", "luck")).expect_err("it panicked");
         assert!(failure.message.starts_with("no luck (at "), "{}", failure.message);
         assert!(failure.message.contains("panics.rs:"), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_payload_that_panics_when_it_is_dropped_is_contained() {
+        struct Bomb(u32);
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                if self.0 > 0 {
+                    panic::panic_any(Bomb(self.0 - 1));
+                }
+            }
+        }
+        install_hook();
+        for fuse in 0..3 {
+            let failure = contain(|| panic::panic_any(Bomb(fuse))).expect_err("it panicked");
+            assert!(failure.message.contains("not text"), "{}", failure.message);
+        }
     }
 
     #[test]

@@ -137,7 +137,10 @@ impl TasksJob {
             values = others;
             self.outcomes.push(attempts.make(wiring.part.constants_of(task.index()), mine));
         }
-        self.values.clear();
+        // A value's `Drop` is the program's, too. Nothing depends on it any more.
+        if let Err(failure) = catch(|| self.values.clear()) {
+            log::warn!("a value of `{}` panicked when it was dropped: {}", function.label, failure.message);
+        }
     }
 }
 
