@@ -14,7 +14,8 @@ use std::{ops::Range, sync::Arc};
 
 /// What a map goes over: a range of integers, a vector, or the elements of another map.
 ///
-/// A range costs nothing, whatever its length. A vector's elements travel to the ranks that work on them.
+/// A range costs nothing, whatever its length. Random streams of its elements go by the integers themselves,
+/// those of other elements by their position (see [`Map::key`]). A vector's elements travel to the ranks that work on them.
 pub trait Source: Sealed {
     /// What the function of the map is given.
     type Item;
@@ -31,7 +32,11 @@ impl<I: Index> Source for Range<I> {
             .map_err(Error::from)
             .and_then(|entry| Ok((entry, wire::encode_to_vec(&self.start)?)))
             .map(|(entry, constants)| Origin::Range { entry, constants, spread: None });
-        node(core, self.start.distance(self.end), origin)
+        let mut node = node(core, self.start.distance(self.end), origin);
+        if let Some(node) = Arc::get_mut(&mut node) {
+            node.first = self.start.number();
+        }
+        node
     }
 }
 

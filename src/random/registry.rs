@@ -31,6 +31,8 @@ pub struct KeyRegistry {
     empty: bool,
     /// By all words but the last, the last words that are taken.
     prefixes: BTreeMap<Vec<u32>, Intervals>,
+    /// By all words but one, the words below which every longer key is taken.
+    below: BTreeMap<Vec<u32>, Intervals>,
 }
 
 impl KeyRegistry {
@@ -68,6 +70,13 @@ impl KeyRegistry {
             let value = range.start.max(WORDS);
             return Err(KeyError::ElementTooLarge { position: prefix.len(), value });
         }
+        if let Some((&last, front)) = prefix.split_last()
+            && self.is_below(front, last)
+        {
+            // Every one of them; the smallest is named.
+            let first = range.start as u32;
+            return Err(KeyError::UsedTwice { key: prefix.iter().copied().chain([first]).collect() });
+        }
         let taken = match self.prefixes.get_mut(prefix) {
             Some(intervals) => intervals.insert(range),
             None => self.prefixes.entry(prefix.to_vec()).or_default().insert(range),
@@ -75,6 +84,50 @@ impl KeyRegistry {
         taken.map_err(|word| KeyError::UsedTwice {
             // Below 2^32, as the end of the range is not beyond it.
             key: prefix.iter().copied().chain([word as u32]).collect(),
+        })
+    }
+
+    /// Takes the keys that consist of `prefix` and one word of `range`, and every key that begins with one of
+    /// them; all of them or, if it fails, none.
+    ///
+    /// # Errors
+    /// As for [`claim_range`](Self::claim_range).
+    ///
+    /// ```
+    /// use serried::random::KeyRegistry;
+    ///
+    /// let mut registry = KeyRegistry::new();
+    /// registry.claim_below(&[1], 0..10)?;
+    /// assert!(registry.claim(&[1, 3, 17]).is_err());
+    /// registry.claim(&[1, 10, 17])?;
+    /// # Ok::<(), serried::random::KeyError>(())
+    /// ```
+    pub fn claim_below(&mut self, prefix: &[u32], range: Range<u64>) -> Result<(), KeyError> {
+        let longer = self.prefixes.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
+        for (front, words) in longer {
+            if let (Some(&word), Some(&last)) = (front.get(prefix.len()), words.ends.keys().next())
+                && range.contains(&u64::from(word))
+            {
+                let key = front.iter().copied().chain([last as u32]).collect();
+                return Err(KeyError::UsedTwice { key });
+            }
+        }
+        self.claim_range(prefix, range.clone())?;
+        if !range.is_empty() {
+            let below = self.below.entry(prefix.to_vec()).or_default();
+            below.insert(range).expect("none of these keys was taken");
+        }
+        Ok(())
+    }
+
+    /// Whether all keys that begin with `front`, `word` are taken, or with a part of that.
+    fn is_below(&self, front: &[u32], word: u32) -> bool {
+        if self.below.is_empty() {
+            return false;
+        }
+        let words = front.iter().chain([&word]);
+        words.enumerate().any(|(length, &word)| {
+            self.below.get(&front[..length]).is_some_and(|words| words.contains(word.into()))
         })
     }
 }
@@ -87,6 +140,10 @@ struct Intervals {
 }
 
 impl Intervals {
+    fn contains(&self, number: u64) -> bool {
+        self.ends.range(..=number).next_back().is_some_and(|(_, &end)| number < end)
+    }
+
     /// Inserts a range that is not empty, or gives the smallest number of it that
     /// is in the set already.
     fn insert(&mut self, range: Range<u64>) -> Result<(), u64> {
@@ -168,6 +225,35 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn keys_that_are_taken_with_all_below_them_meet_no_others(
+            claims in claims(),
+            below in prop::collection::vec(any::<bool>(), 40),
+        ) {
+            let mut registry = KeyRegistry::new();
+            let mut taken: Vec<(Vec<u32>, bool)> = Vec::new();
+            for ((prefix, range), below) in claims.into_iter().zip(below) {
+                let keys: Vec<Vec<u32>> = range
+                    .clone()
+                    .map(|word| prefix.iter().copied().chain([word as u32]).collect())
+                    .collect();
+                let meet = |key: &[u32]| {
+                    taken.iter().any(|(other, all)| {
+                        other == key || *all && key.starts_with(other) || below && other.starts_with(key)
+                    })
+                };
+                let free = !keys.iter().any(|key| meet(key));
+                let claimed = match below {
+                    true => registry.claim_below(&prefix, range),
+                    false => registry.claim_range(&prefix, range),
+                };
+                prop_assert_eq!(claimed.is_ok(), free, "{:?} {}", keys, below);
+                if free {
+                    taken.extend(keys.into_iter().map(|key| (key, below)));
+                }
+            }
+        }
+
         #[test]
         fn the_registry_agrees_with_a_set_of_keys(claims in claims()) {
             let mut registry = KeyRegistry::new();

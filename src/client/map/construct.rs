@@ -53,7 +53,7 @@ impl Client {
     ///
     /// The stream belongs to the element: it is the same on whatever rank and thread the element is
     /// computed, and however often. Unless [`Map::key`] says otherwise its key is the number of this call
-    /// and the element's index.
+    /// and the element's number: of a range of integers the integer, else the position in the source.
     ///
     /// ```
     /// use serried::prelude::*;
@@ -204,7 +204,7 @@ impl Client {
         I: Iterator<Item = R> + 'static,
         S: Source<Item = T>,
     {
-        self.stage::<_, _, Expand<Plain>, _>(function, source, (), false, Location::caller())
+        self.stage::<_, _, Expand<Plain>, _>(function, source, (), false, Location::caller()).expanded()
     }
 
     /// As [`flat_map`](Self::flat_map), with values that are common to all elements as in
@@ -227,6 +227,7 @@ impl Client {
         A: Args<Values = W>,
     {
         self.stage::<_, _, ExpandWith<A, Fallible>, _>(function, source, shared, false, Location::caller())
+            .expanded()
     }
 
     fn stage<F, R, B, A>(

@@ -21,7 +21,7 @@ use crate::task::{
     Args, Build, CollectionId, FnRef, NodeId, Record, TaskError,
     pipeline::{
         BuiltSink, BuiltStage, Collect, CollectionEntry, Each, Filter, Fold, FoldWith, Keep, KeyFunction,
-        KeyFunctionEntry, KeySpec, MergeEntry, MergeFunction, MergeWithFunction, Outcomes, Plain, Reduce,
+        KeyFunctionEntry, KeySpec, Keys, MergeEntry, MergeFunction, MergeWithFunction, Outcomes, Plain, Reduce,
         StageHeader,
     },
 };
@@ -57,7 +57,7 @@ impl<T> Map<T> {
         A: Args,
     {
         let core = Arc::clone(&from.core);
-        let length = from.length;
+        let (length, first, expanded) = (from.length, from.first, from.expanded);
         let mut record = Record::default();
         shared.pack(&mut record);
         let accepted = core.accept(&mut record, label);
@@ -75,7 +75,7 @@ impl<T> Map<T> {
         };
         let (key, no_default_key) = match random.then(|| core.next_call()) {
             None => (None, None),
-            Some(Ok(call)) => (Some(KeySpec::Call(call)), None),
+            Some(Ok(call)) => (Some(Keys { spec: KeySpec::Call(call), first: from.first as u64 }), None),
             Some(Err(problem)) => (None, Some(problem)),
         };
         let hold = |&id: &NodeId| {
@@ -91,7 +91,7 @@ impl<T> Map<T> {
             shared: record.constants,
         };
         let node = MapNode::new(&core, length, Origin::Stage(Box::new(stage)));
-        Map::from_node(Arc::new(node))
+        Map::from_node(Arc::new(MapNode { first, expanded, ..node }))
     }
 
     fn from_node(node: Arc<MapNode>) -> Self {
@@ -105,6 +105,11 @@ impl<T> Map<T> {
         }
         let problem = Error::Usage("a map of another run cannot be the source of a map here".into());
         Arc::new(MapNode::broken(core, problem))
+    }
+
+    /// Notes that the function makes any number of elements of one.
+    fn expanded(self) -> Self {
+        self.edit(|node| node.expanded = true)
     }
 
     fn edit(mut self, edit: impl FnOnce(&mut MapNode)) -> Self {
@@ -139,9 +144,16 @@ impl<T> Map<T> {
         self.edit(|node| node.batch = Some(elements.max(1)))
     }
 
-    /// Gives element `i` the stream with the spawn key `prefix` followed by `i`, so that it can be replayed
-    /// by [`Stream::new`](crate::random::Stream::new) or in NumPy. The same key for two pieces of work is
-    /// refused, since their draws would be equal.
+    /// Gives each element the stream with the spawn key `prefix` followed by the element's number, so that it
+    /// can be replayed by [`Stream::new`](crate::random::Stream::new) or in NumPy. The same key for two pieces of
+    /// work is refused, since their draws would be equal.
+    ///
+    /// The number of an element of a range of integers is the integer, so that `10_000..20_000` goes on where
+    /// `0..10_000` ended. The number of any other element is its position in the source, from 0. Where
+    /// [`flat_map`](crate::Client::flat_map) has made several elements of one, the position among them is a
+    /// further word of the key.
+    ///
+    /// A range with negative integers, or integers of 2^32 and more, needs [`key_with`](Self::key_with).
     ///
     /// ```
     /// use serried::prelude::*;
@@ -159,15 +171,31 @@ impl<T> Map<T> {
     pub fn key(self, prefix: &Key) -> Self {
         let words = prefix.words().to_vec();
         self.edit(|node| {
-            let claim = |keys: &mut crate::random::KeyRegistry| keys.claim_range(&words, 0..node.length);
-            let claimed = node.core.claim(claim);
+            let claimed = node.claim_prefix(&words);
             node.set_key(claimed.map(|()| KeySpec::Prefix(words)));
         })
     }
 
-    /// Gives element `i` the stream with the spawn key `key(i)`. Rank 0 evaluates the function for every
-    /// element, to refuse a key that is used twice, or one whose first word is
+    /// Gives each element the stream with the spawn key that the function makes of the element's number (see
+    /// [`key`](Self::key); of a negative integer `i` it is `i as u64`). Rank 0 evaluates the function for
+    /// every element, to refuse a key that is used twice, or one whose first word is
     /// [`RESERVED`](crate::random::RESERVED).
+    ///
+    /// ```
+    /// use serried::prelude::*;
+    ///
+    /// # fn main() -> serried::Result<()> {
+    /// Builder::new().seed(7u64).run(|client| {
+    ///     // Ids of 64 bits.
+    ///     let draws = client
+    ///         .map_random(|_, mut rng| rng.random(), 1 << 40..(1 << 40) + 10u64)
+    ///         .key_with(|id| vec![3, (id >> 32) as u32, id as u32]);
+    ///     let again = Stream::new(client.seed(), &[3, 1 << 8, 4]).random();
+    ///     assert_eq!(draws.compute()?[4], again);
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
     #[must_use]
     pub fn key_with(self, key: fn(u64) -> Vec<u32>) -> Self {
         self.edit(|node| {

@@ -6,7 +6,7 @@ use crate::random::Key;
 use crate::scheduler::Event;
 use crate::task::{
     CollectionId, FnRef, NodeId,
-    pipeline::{BuiltSink, BuiltSource, BuiltStage, KeyFunction, KeySpec, Slices, Spread, StageHeader},
+    pipeline::{BuiltSink, BuiltSource, BuiltStage, KeyFunction, KeySpec, Keys, Slices, Spread, StageHeader},
 };
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +15,10 @@ use std::sync::{Arc, OnceLock};
 pub(in crate::client) struct MapNode {
     pub(super) core: Arc<Core>,
     pub(super) length: u64,
+    /// The number of the first element, by which streams go: of a range its start, else zero.
+    pub(in crate::client) first: i128,
+    /// Whether an element of the source may have become several.
+    pub(super) expanded: bool,
     pub(super) origin: Origin,
     pub(super) batch: Option<u64>,
     pub(super) problem: Option<Error>,
@@ -95,7 +99,16 @@ impl SinkKind {
 
 impl MapNode {
     pub(in crate::client) fn new(core: &Arc<Core>, length: u64, origin: Origin) -> Self {
-        MapNode { core: Arc::clone(core), length, origin, batch: None, problem: None, kept: OnceLock::new() }
+        MapNode {
+            core: Arc::clone(core),
+            length,
+            first: 0,
+            expanded: false,
+            origin,
+            batch: None,
+            problem: None,
+            kept: OnceLock::new(),
+        }
     }
 
     /// A map that cannot be; what is computed from it fails.
@@ -123,19 +136,44 @@ impl MapNode {
                     let problem = "this map draws no random numbers, so it has no use for a key";
                     self.problem = Some(Error::Usage(problem.into()));
                 }
-                stage.header.key = Some(key);
+                stage.header.key = Some(Keys { spec: key, first: self.first as u64 });
                 stage.no_default_key = None;
             }
             (Ok(_), _) => {}
         }
     }
 
+    /// Takes the keys that are a prefix and the number of an element.
+    pub(super) fn claim_prefix(&self, prefix: &[u32]) -> Result<()> {
+        if self.length == 0 {
+            return Ok(());
+        }
+        let end = self.first + i128::from(self.length);
+        let (Ok(first), Ok(end)) = (u64::try_from(self.first), u64::try_from(end)) else {
+            return Err(Error::Usage(format!(
+                "the range {}..{end} is keyed by its integers, and a word of a key is a number from 0 to \
+                 4294967295; make the key of each element yourself with `key_with`",
+                self.first
+            )));
+        };
+        self.core.claim(|keys| match self.expanded {
+            true => keys.claim_below(prefix, first..end),
+            false => keys.claim_range(prefix, first..end),
+        })
+    }
+
+    /// Takes the keys that a function makes of the numbers of all elements.
     pub(super) fn claim_all(&self, key: KeyFunction) -> Result<()> {
         for index in 0..self.length {
-            let words = key(index);
+            let words = key((self.first as u64).wrapping_add(index));
             // `Key` knows what is reserved.
             Key::new(words.iter().map(|&word| u64::from(word)))?;
-            self.core.claim(|keys| keys.claim(&words))?;
+            self.core.claim(|keys| match (self.expanded, words.split_last()) {
+                (true, Some((&last, prefix))) => {
+                    keys.claim_below(prefix, u64::from(last)..u64::from(last) + 1)
+                }
+                _ => keys.claim(&words),
+            })?;
         }
         Ok(())
     }

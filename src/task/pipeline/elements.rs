@@ -11,7 +11,59 @@ pub(crate) struct Elements<T> {
     pub(crate) range: Range<u64>,
     /// The source index of each value; none if no element of the range is missing.
     pub(crate) indices: Option<Vec<u64>>,
+    /// Which of its siblings each value is, where stages have made several of one.
+    pub(crate) siblings: Siblings,
     pub(crate) values: Vec<T>,
+}
+
+/// For each value, its number among those that were made of one: as many numbers as stages have done so, the
+/// first of them first. With the index of the source they name the value, however the work was divided.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Siblings {
+    depth: usize,
+    numbers: Vec<u64>,
+}
+
+impl Siblings {
+    /// For values of a stage that makes several of each of these.
+    pub(super) fn deeper(&self) -> Self {
+        Siblings { depth: self.depth + 1, numbers: Vec::new() }
+    }
+
+    /// For some of these values.
+    pub(super) fn some(&self) -> Self {
+        Siblings { depth: self.depth, numbers: Vec::new() }
+    }
+
+    #[inline]
+    pub(super) fn of(&self, position: usize) -> &[u64] {
+        &self.numbers[position * self.depth..(position + 1) * self.depth]
+    }
+
+    /// Adds a value that has the numbers of its parent and perhaps one more.
+    #[inline]
+    pub(super) fn push(&mut self, parent: &[u64], number: Option<u64>) {
+        self.numbers.extend(parent);
+        self.numbers.extend(number);
+    }
+
+    fn slice(&self, positions: Range<usize>) -> Self {
+        let numbers = self.numbers[positions.start * self.depth..positions.end * self.depth].to_vec();
+        Siblings { depth: self.depth, numbers }
+    }
+
+    fn extend(&mut self, next: Siblings) {
+        // Nothing yet: it does not know how deep it is.
+        self.depth = self.depth.max(next.depth);
+        self.numbers.extend(next.numbers);
+    }
+}
+
+/// Names a value of a map: an index of the source, and its number among the values that were made of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position<'a> {
+    pub(super) index: u64,
+    pub(super) siblings: &'a [u64],
 }
 
 /// Elements of a type that only their producer and their consumer know.
@@ -25,11 +77,17 @@ pub(crate) struct Block {
 impl<T: Send + 'static> Elements<T> {
     pub(crate) fn dense(range: Range<u64>, values: Vec<T>) -> Self {
         debug_assert_eq!(range.end - range.start, values.len() as u64);
-        Elements { range, indices: None, values }
+        Elements { range, indices: None, siblings: Siblings::default(), values }
     }
 
     pub(crate) fn into_block(self) -> Block {
         Block { range: self.range.clone(), open: false, elements: Box::new(self) }
+    }
+
+    /// What names the value at `position`.
+    #[inline]
+    pub(super) fn position(&self, position: usize) -> Position<'_> {
+        Position { index: self.index(position), siblings: self.siblings.of(position) }
     }
 
     /// The source index of the value at `position`.
@@ -57,6 +115,7 @@ impl<T: Clone + Send + 'static> Elements<T> {
                 Elements {
                     range,
                     indices: Some(indices[start..end].to_vec()),
+                    siblings: self.siblings.slice(start..end),
                     values: self.values[start..end].to_vec(),
                 }
             }
@@ -75,6 +134,7 @@ impl<T> Elements<T> {
             indices.extend(next.indices.unwrap_or_else(|| next.range.clone().collect()));
         }
         self.range.end = next.range.end;
+        self.siblings.extend(next.siblings);
         self.values.extend(next.values);
     }
 
@@ -85,6 +145,7 @@ impl<T> Elements<T> {
         indices.extend(next.indices.unwrap_or_else(|| next.range.clone().collect()));
         self.indices = Some(indices);
         self.range.end = next.range.end;
+        self.siblings.extend(next.siblings);
         self.values.extend(next.values);
     }
 

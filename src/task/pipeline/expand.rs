@@ -42,19 +42,26 @@ where
         let open = block.open;
         let mut input: Elements<T> = block.typed();
         let values = std::mem::take(&mut input.values);
-        let mut results: Elements<R> =
-            Elements { range: input.range.clone(), indices: Some(Vec::new()), values: Vec::new() };
+        let mut results: Elements<R> = Elements {
+            range: input.range.clone(),
+            indices: Some(Vec::new()),
+            siblings: input.siblings.deeper(),
+            values: Vec::new(),
+        };
         for (position, value) in values.into_iter().enumerate() {
             let index = input.index(position);
             let expanded = contain(|| {
-                for made in (self.call)(value) {
+                for (number, made) in (0..).zip((self.call)(value)) {
                     let made = made?;
                     if results.values.len() >= work.piece {
                         let rest = index..input.range.end;
-                        let mut full = std::mem::replace(
-                            &mut results,
-                            Elements { range: rest, indices: Some(Vec::new()), values: Vec::new() },
-                        );
+                        let next = Elements {
+                            range: rest,
+                            indices: Some(Vec::new()),
+                            siblings: input.siblings.deeper(),
+                            values: Vec::new(),
+                        };
+                        let mut full = std::mem::replace(&mut results, next);
                         // What is full may end before this element, and the next begins with it.
                         full.range.end = index + 1;
                         let mut full = full.into_block();
@@ -62,6 +69,7 @@ where
                         emit(full, work);
                     }
                     results.indices.get_or_insert_default().push(index);
+                    results.siblings.push(input.siblings.of(position), Some(number));
                     results.values.push(made);
                 }
                 Ok(())

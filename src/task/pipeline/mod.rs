@@ -25,7 +25,7 @@ pub(crate) use sinks::{
 pub(crate) use sources::{CollectionEntry, Index, RangeEntry, Slices, VectorEntry, VectorSlices};
 pub(crate) use spill::{HeldBytes, Spill};
 pub(crate) use stages::{Each, Fallible, Filter, Finish, Plain, Random, RandomWith, StageHeader, With};
-pub(crate) use streams::{KeyFunction, KeyFunctionEntry, KeySpec};
+pub(crate) use streams::{KeyFunction, KeyFunctionEntry, KeySpec, Keys};
 
 use super::{Erased, Failure, RankContext, Stored, TaskError};
 use crate::wire::WireError;

@@ -85,6 +85,7 @@ impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES>
         for elements in self.pieces.values() {
             wire::encode(&elements.range, out)?;
             wire::encode(&elements.indices, out)?;
+            wire::encode(&elements.siblings, out)?;
             wire::encode(&elements.values, out)?;
         }
         Ok(())
@@ -95,8 +96,9 @@ impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES>
         for _ in 0..count {
             let range = wire::decode_from(&mut bytes)?;
             let indices = wire::decode_from(&mut bytes)?;
+            let siblings = wire::decode_from(&mut bytes)?;
             let values = wire::decode_from(&mut bytes)?;
-            self.insert(Elements { range, indices, values });
+            self.insert(Elements { range, indices, siblings, values });
         }
         Ok(())
     }
@@ -359,7 +361,7 @@ where
 {
     fn push(&mut self, block: Block, _: &mut Work<'_>) {
         let open = block.open;
-        let Elements { range, indices, values } = block.typed::<T>();
+        let Elements { range, indices, values, .. } = block.typed::<T>();
         let length = self.geometry.leaf;
         let mut values = values.into_iter();
         let mut indices = indices.as_deref();

@@ -12,6 +12,8 @@ pub(crate) trait Index: Value + Copy {
     fn forward(self, offset: u64) -> Self;
     /// How many integers lie between this one and `end`, zero if `end` is not behind it.
     fn distance(self, end: Self) -> u64;
+    /// The integer itself.
+    fn number(self) -> i128;
 }
 
 macro_rules! indices {
@@ -23,6 +25,9 @@ macro_rules! indices {
             }
             fn distance(self, end: Self) -> u64 {
                 if end > self { end.wrapping_sub(self) as u64 } else { 0 }
+            }
+            fn number(self) -> i128 {
+                self as i128
             }
         }
     )*};
@@ -38,6 +43,9 @@ macro_rules! narrow_indices {
             }
             fn distance(self, end: Self) -> u64 {
                 (i64::from(end) - i64::from(self)).max(0) as u64
+            }
+            fn number(self) -> i128 {
+                i128::from(self)
             }
         }
     )*};

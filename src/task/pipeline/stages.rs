@@ -2,7 +2,8 @@
 
 use super::{
     Block, BuiltStage, Consumer, Elements, Stage, Work,
-    streams::{ElementStreams, KeySpec},
+    elements::Position,
+    streams::{ElementStreams, Keys},
 };
 use crate::random::Stream;
 use crate::task::{Args, Build, Failure, Inputs, arguments::InputsRef, contain};
@@ -14,7 +15,7 @@ use std::{fmt::Display, marker::PhantomData, sync::Arc};
 pub(crate) struct StageHeader {
     pub(crate) label: String,
     pub(crate) retries: u32,
-    pub(crate) key: Option<KeySpec>,
+    pub(crate) key: Option<Keys>,
 }
 
 /// What a function's return value means.
@@ -63,7 +64,7 @@ impl<T, R, C> Stage for MapStage<T, C>
 where
     T: Clone + Send + 'static,
     R: Send + 'static,
-    C: Fn(u64, T) -> Result<R, Failure> + Send + Sync,
+    C: Fn(Position<'_>, T) -> Result<R, Failure> + Send + Sync,
 {
     fn apply(&self, block: Block, work: &mut Work<'_>) -> Block {
         let mut input: Elements<T> = block.typed();
@@ -76,7 +77,7 @@ where
             // One guard around as many elements as go well: entering it costs nothing per element.
             let stopped = contain(|| {
                 for (position, value) in (total - rest.len()..).zip(rest.by_ref()) {
-                    results.push(self.element(input.index(position), value)?);
+                    results.push(self.element(input.position(position), value)?);
                 }
                 Ok(())
             });
@@ -94,16 +95,16 @@ where
     }
 }
 
-impl<T: Clone, R, C: Fn(u64, T) -> Result<R, Failure>> MapStage<T, C> {
+impl<T: Clone, R, C: Fn(Position<'_>, T) -> Result<R, Failure>> MapStage<T, C> {
     #[inline]
-    fn element(&self, index: u64, value: T) -> Result<R, (Failure, u32)> {
+    fn element(&self, position: Position<'_>, value: T) -> Result<R, (Failure, u32)> {
         if self.header.retries == 0 {
-            return (self.call)(index, value).map_err(|failure| (failure, 1));
+            return (self.call)(position, value).map_err(|failure| (failure, 1));
         }
         let mut attempt = 1;
         loop {
             let again = value.clone();
-            match contain(|| (self.call)(index, again)).and_then(|result| result) {
+            match contain(|| (self.call)(position, again)).and_then(|result| result) {
                 Ok(result) => return Ok(result),
                 Err(failure) if attempt > self.header.retries => return Err((failure, attempt)),
                 Err(_) => attempt += 1,
@@ -119,22 +120,24 @@ fn without<T: Send + 'static, R: Send + 'static>(
     values: Vec<R>,
 ) -> Elements<R> {
     if missing.is_empty() {
-        return Elements { range: input.range.clone(), indices: input.indices.clone(), values };
+        let (indices, siblings) = (input.indices.clone(), input.siblings.clone());
+        return Elements { range: input.range.clone(), indices, siblings, values };
     }
     let total = values.len() + missing.len();
     let mut skip = missing.iter().peekable();
-    let indices = (0..total)
-        .filter(|position| skip.next_if_eq(&position).is_none())
-        .map(|position| input.index(position))
-        .collect();
-    Elements { range: input.range.clone(), indices: Some(indices), values }
+    let (mut indices, mut siblings) = (Vec::with_capacity(values.len()), input.siblings.some());
+    for position in (0..total).filter(|position| skip.next_if_eq(&position).is_none()) {
+        indices.push(input.index(position));
+        siblings.push(input.siblings.of(position), None);
+    }
+    Elements { range: input.range.clone(), indices: Some(indices), siblings, values }
 }
 
 fn built<T, R, C>(header: StageHeader, call: C) -> BuiltStage
 where
     T: Clone + Send + 'static,
     R: Send + 'static,
-    C: Fn(u64, T) -> Result<R, Failure> + Send + Sync + 'static,
+    C: Fn(Position<'_>, T) -> Result<R, Failure> + Send + Sync + 'static,
 {
     Ok(Arc::new(MapStage { header, call, input: PhantomData }))
 }
@@ -179,7 +182,7 @@ where
     fn build(function: fn(T, Stream) -> X, inputs: &mut Inputs<'_>) -> BuiltStage {
         let header = header(inputs)?;
         let streams = streams(&header, inputs);
-        built(header, move |index, value: T| M::finish(function(value, streams.stream(index))))
+        built(header, move |position, value: T| M::finish(function(value, streams.stream(position))))
     }
 }
 
@@ -216,7 +219,10 @@ where
         let header = header(inputs)?;
         let streams = streams(&header, inputs);
         let shared = shared::<A>(inputs)?;
-        built(header, move |index, value: T| M::finish(function(value, streams.stream(index), &shared)))
+        let call = move |position: Position<'_>, value: T| {
+            M::finish(function(value, streams.stream(position), &shared))
+        };
+        built(header, call)
     }
 }
 
@@ -245,20 +251,21 @@ impl<T: Clone + Send + 'static> Stage for FilterStage<T> {
     fn apply(&self, block: Block, work: &mut Work<'_>) -> Block {
         let mut input: Elements<T> = block.typed();
         let values = std::mem::take(&mut input.values);
-        let mut indices = Vec::new();
+        let (mut indices, mut siblings) = (Vec::new(), input.siblings.some());
         let mut kept = Vec::new();
         for (position, value) in values.into_iter().enumerate() {
             let index = input.index(position);
             match contain(|| (self.keep)(&value)) {
                 Ok(true) => {
                     indices.push(index);
+                    siblings.push(input.siblings.of(position), None);
                     kept.push(value);
                 }
                 Ok(false) => {}
                 Err(failure) => work.fail(failure, &self.header.label, index, 1),
             }
         }
-        Elements { range: input.range, indices: Some(indices), values: kept }.into_block()
+        Elements { range: input.range, indices: Some(indices), siblings, values: kept }.into_block()
     }
 }
 
