@@ -1,15 +1,21 @@
 //! What a user sees when something goes wrong.
 //!
 //! `panic`, `error` and `retry` catch the failure, print it and use the other results; `kill-rank` and
-//! `panic-in-client` end the whole job.
+//! `panic-in-client` end the whole job. In `held-up` nothing fails: rank 0 is busy with slow functions of the program, and
+//! the other hosts wait for it.
 
 mod cli;
 
 use clap::{Parser, ValueEnum};
 use cli::{Digest, Flags, Report};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
+use serried::Client;
 use std::{
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -33,6 +39,8 @@ enum Mode {
     KillRank,
     /// Rank 0's own program panics
     PanicInClient,
+    /// Nothing fails, but rank 0 is busy with the program's own code again and again
+    HeldUp,
 }
 
 const BAD: u64 = 7;
@@ -52,6 +60,7 @@ fn main() -> std::process::ExitCode {
                 let _running = slow.collect().submit();
                 panic!("the program of rank 0 has a bug");
             }
+            Mode::HeldUp => return held_up(client),
             Mode::Panic | Mode::Error | Mode::Retry => {}
         }
         let map = match mode {
@@ -110,4 +119,78 @@ fn kill_last(_: u64, (ranks,): &(usize,)) {
         let me = std::process::id().to_string();
         let _ = std::process::Command::new("kill").args(["-9", &me]).status();
     }
+}
+
+/// How long a rank is held up.
+const LONG: Duration = Duration::from_secs(5);
+
+/// Whether the calling task, or what a rank does for it, is on rank 0.
+fn is_on_rank_zero() -> bool {
+    serried::whereabouts().is_some_and(|here| here.rank == 0)
+}
+
+/// A value that takes long to write and to drop.
+#[derive(Clone, Deserialize)]
+struct Slow(u64);
+
+impl Serialize for Slow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if is_on_rank_zero() {
+            std::thread::sleep(LONG);
+        }
+        serializer.serialize_newtype_struct("Slow", &self.0)
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        if is_on_rank_zero() {
+            std::thread::sleep(LONG);
+        }
+    }
+}
+
+/// Holds rank 0 up with a function that was short so far, a merge, a builder, and a value that is slow to write and to
+/// drop.
+fn held_up(client: &Client) -> serried::Result<Report> {
+    let short = |(seconds,): (u64,)| {
+        if is_on_rank_zero() {
+            std::thread::sleep(Duration::from_secs(seconds));
+        }
+        seconds
+    };
+    for _ in 0..600 {
+        client.delayed(short, (0,)).compute()?;
+    }
+    let tasks: Vec<_> = (0..client.ranks()).map(|_| client.delayed(short, (LONG.as_secs(),))).collect();
+    let seconds: u64 = client.compute(&tasks)?.into_iter().sum();
+
+    // One element of each leaf, so that rank 0 merges what others have made.
+    let largest = client.map(|i| i, 0..4u64).batch(1).reduce(|a, b| {
+        if is_on_rank_zero() {
+            std::thread::sleep(LONG / 3);
+        }
+        a.max(b)
+    });
+    let largest = largest.compute()?;
+
+    let build = |()| {
+        if is_on_rank_zero() {
+            std::thread::sleep(LONG);
+        }
+        7u64
+    };
+    let local = client.local(build, ())?;
+    let built = client.map_with(|i, (local,): &(Arc<u64>,)| i + **local, 0..4u64, (&local,)).compute()?;
+
+    let slow = client.submit(|(x,)| Slow(x), (1,));
+    let read = |(slow,): (Arc<Slow>,)| slow.0;
+    let reads: Vec<_> = (0..client.ranks()).map(|_| client.delayed(read, (&slow,))).collect();
+    let ones: u64 = client.compute(&reads)?.into_iter().sum();
+    drop((slow, reads));
+    client.delayed(short, (0,)).compute()?;
+
+    assert_eq!((largest, ones), (3, client.ranks() as u64));
+    assert_eq!(seconds, LONG.as_secs() * client.ranks() as u64);
+    Ok(Report { tasks: 600, result: json!({ "built": built }), digest: Digest::of_numbers([largest as f64]) })
 }

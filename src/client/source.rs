@@ -55,7 +55,7 @@ impl<T: Value + Clone> Source for Vec<T> {
 /// the moment when the first elements are sent.
 fn vector_entry<T: Value + Clone>(elements: &[T]) -> Result<FnRef<BuiltSource>> {
     if let Some(first) = elements.first() {
-        wire::decode::<T>(&wire::encode_to_vec(first)?)?;
+        wire::travels(first)?;
     }
     Ok(FnRef::new::<fn(T), VectorEntry<T>>(|_| ())?)
 }

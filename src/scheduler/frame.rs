@@ -36,7 +36,7 @@ pub(crate) fn put_worker(message: &ToWorker, out: &mut Vec<u8>) -> Result<(), Wi
         }
         ToWorker::Part(part) => {
             out.push(PART);
-            wire::encode(&**part, out)?;
+            wire::encode_message(&**part, out)?;
             wire::put_elements(&part.shapes, out);
             wire::put_elements(&part.tasks, out);
             wire::put_elements(&part.records, out);
@@ -45,7 +45,7 @@ pub(crate) fn put_worker(message: &ToWorker, out: &mut Vec<u8>) -> Result<(), Wi
         }
         message => {
             out.push(WORKER);
-            wire::encode(message, out)
+            wire::encode_message(message, out)
         }
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn put_worker(message: &ToWorker, out: &mut Vec<u8>) -> Result<(), Wi
 /// Appends a message to the scheduler.
 pub(crate) fn put_scheduler(message: &ToScheduler, out: &mut Vec<u8>) -> Result<(), WireError> {
     out.push(SCHEDULER);
-    wire::encode(message, out)
+    wire::encode_message(message, out)
 }
 
 /// Reads the messages of a frame, one after the other.
@@ -113,15 +113,15 @@ impl<'a> Reader<'a> {
                 Message::Worker(ToWorker::Value { to: place(*to), outcome: Ok(value) })
             }
             PART => {
-                let mut part: Part = wire::decode_from(&mut rest)?;
+                let mut part: Part = wire::decode_message_from(&mut rest)?;
                 part.shapes = wire::take_elements::<_, Part>(&mut rest)?;
                 part.tasks = wire::take_elements::<_, Part>(&mut rest)?;
                 part.records = wire::take_elements::<_, Part>(&mut rest)?;
                 part.exports = wire::take_elements::<_, Part>(&mut rest)?;
                 Message::Worker(ToWorker::Part(Box::new(part)))
             }
-            SCHEDULER => Message::Scheduler(wire::decode_from(&mut rest)?),
-            _ => Message::Worker(wire::decode_from(&mut rest)?),
+            SCHEDULER => Message::Scheduler(wire::decode_message_from(&mut rest)?),
+            _ => Message::Worker(wire::decode_message_from(&mut rest)?),
         };
         self.position = length - rest.len();
         if self.position == length {

@@ -9,6 +9,8 @@ mod local;
 #[cfg(feature = "mpi")]
 mod mpi;
 #[cfg(feature = "mpi")]
+mod pulse;
+#[cfg(feature = "mpi")]
 mod watch;
 
 #[cfg(feature = "mpi")]

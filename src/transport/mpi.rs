@@ -1,6 +1,7 @@
 //! Ranks of an MPI world: the only place that knows MPI.
 //!
-//! One thread makes all calls (`MPI_THREAD_FUNNELED`), and none of them waits. Messages up to a few kilobytes go into
+//! One thread makes all calls, and none of them waits; where there are several hosts, another one sends signs of
+//! life between them, and the two take turns (`MPI_THREAD_SERIALIZED`). Messages up to a few kilobytes go into
 //! receives that every rank has always posted, so that they are neither probed for nor buffered by MPI; of a longer
 //! one its length goes there, and its body into a receive that is posted when the length is known. All
 //! traffic is on a communicator of its own. The safe layer of the `mpi` crate lends buffers to requests for a
@@ -9,6 +10,7 @@
 
 use super::{
     Hello, Transport, hello,
+    pulse::Pulse,
     watch::{Heartbeat, Watch},
 };
 use mpi::{
@@ -57,9 +59,11 @@ pub(crate) struct MpiTransport {
     held_up: BTreeMap<u32, VecDeque<Incoming>>,
     watch: Option<Watch>,
     heartbeat: Option<Heartbeat>,
+    /// Sends signs of life, if this rank does.
+    pulse: Option<Pulse>,
     /// Finalises MPI when it is dropped.
     _universe: mpi::environment::Universe,
-    /// MPI is called by the thread that initialised it.
+    /// MPI is called, but for signs of life, by the thread that initialised it.
     one_thread: PhantomData<*const ()>,
 }
 
@@ -67,6 +71,56 @@ pub(crate) struct MpiTransport {
 struct Sending {
     requests: Vec<MPI_Request>,
     _message: Vec<u8>,
+}
+
+/// Sends signs of life, on a thread of its own.
+struct Beat {
+    raw: MPI_Comm,
+    to: u32,
+    /// The last one, until it has left.
+    request: Option<MPI_Request>,
+}
+
+// SAFETY: handles of MPI are valid on every thread of the process; whoever uses these has the floor.
+unsafe impl Send for Beat {}
+
+impl Beat {
+    fn send(&mut self) {
+        if let Some(mut last) = self.request.take()
+            && test(&mut last).is_none()
+        {
+            self.request = Some(last);
+            return;
+        }
+        let mut request = MaybeUninit::<MPI_Request>::uninit();
+        let nothing: [u8; 0] = [];
+        // SAFETY: a message without bytes reads none; MPI fills the request.
+        self.request = Some(unsafe {
+            ffi::MPI_Isend(
+                nothing.as_ptr().cast(),
+                0,
+                ffi::RSMPI_UINT8_T,
+                self.to as c_int,
+                SHORT,
+                self.raw,
+                request.as_mut_ptr(),
+            );
+            request.assume_init()
+        });
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        if let Some(mut last) = self.request.take()
+            && test(&mut last).is_none()
+        {
+            // SAFETY: the request is that of a send under way, which MPI completes by itself.
+            unsafe {
+                ffi::MPI_Request_free(&mut last);
+            }
+        }
+    }
 }
 
 /// A posted receive.
@@ -106,7 +160,7 @@ impl MpiTransport {
         patience: Duration,
     ) -> Result<(Self, World), StartError> {
         let (universe, threading) =
-            mpi::initialize_with_threading(Threading::Funneled).ok_or(StartError::AlreadyInitialised)?;
+            mpi::initialize_with_threading(Threading::Serialized).ok_or(StartError::AlreadyInitialised)?;
         if threading < Threading::Funneled {
             log::warn!("the MPI library grants {threading:?} only; one thread of serried calls it");
         }
@@ -124,6 +178,7 @@ impl MpiTransport {
             held_up: BTreeMap::new(),
             watch: None,
             heartbeat: None,
+            pulse: None,
             _universe: universe,
             one_thread: PhantomData,
         };
@@ -145,7 +200,13 @@ impl MpiTransport {
         };
         (0..SLOTS).for_each(|_| transport.post());
         transport.watch = Watch::new(rank as usize, &hellos);
-        transport.heartbeat = Heartbeat::new(rank as usize, &hellos, patience);
+        match threading < Threading::Serialized {
+            true => log::warn!(
+                "the MPI library grants {threading:?} only, so that a host that is busy cannot be told from one that \
+                 is lost: none is taken for lost"
+            ),
+            false => transport.listen(Heartbeat::new(rank as usize, &hellos, patience)),
+        }
         let threads = hello::threads(&hellos);
         Ok((transport, World { hellos, threads }))
     }
@@ -160,6 +221,28 @@ impl MpiTransport {
             bytes
         });
         all.collect()
+    }
+
+    /// Begins to hear and to send signs of life.
+    fn listen(&mut self, heartbeat: Option<Heartbeat>) {
+        let Some(heartbeat) = heartbeat else { return };
+        let mut beat = Beat { raw: self.raw, to: heartbeat.to(), request: None };
+        match Pulse::start(heartbeat.interval(), move || beat.send()) {
+            Ok(pulse) => self.pulse = Some(pulse),
+            Err(error) => log::warn!("no thread for signs of life ({error}): the next host may miss them"),
+        }
+        self.heartbeat = Some(heartbeat);
+    }
+
+    /// Calls MPI while nobody else does.
+    #[inline]
+    fn on_floor<R>(&mut self, call: impl FnOnce(&mut Self) -> R) -> R {
+        let Some(pulse) = self.pulse.take() else { return call(self) };
+        let floor = pulse.floor();
+        let result = call(self);
+        drop(floor);
+        self.pulse = Some(pulse);
+        result
     }
 
     /// Starts to send some bytes.
@@ -342,18 +425,20 @@ impl Transport for MpiTransport {
     fn send(&mut self, to: u32, mut message: Vec<u8>) {
         if message.len() < SLOT {
             message.push(WHOLE);
-            return self.send_short(to, message);
+            return self.on_floor(|me| me.send_short(to, message));
         }
         let mut length = (message.len() as u64).to_le_bytes().to_vec();
         length.push(LENGTH);
-        self.send_short(to, length);
-        let pieces = message.chunks(LONGEST_PIECE);
-        let requests = pieces.map(|piece| self.start_send(piece, to, BODY)).collect();
-        self.sending.push_back(Sending { requests, _message: message });
+        self.on_floor(|me| {
+            me.send_short(to, length);
+            let pieces = message.chunks(LONGEST_PIECE);
+            let requests = pieces.map(|piece| me.start_send(piece, to, BODY)).collect();
+            me.sending.push_back(Sending { requests, _message: message });
+        });
     }
 
     fn receive(&mut self) -> Option<(u32, Vec<u8>)> {
-        self.next_message()
+        self.on_floor(Self::next_message)
     }
 
     fn reuse(&mut self, mut message: Vec<u8>) {
@@ -366,16 +451,13 @@ impl Transport for MpiTransport {
 
     fn progress(&mut self) {
         if !self.sending.is_empty() {
-            self.test_sending();
+            self.on_floor(Self::test_sending);
         }
     }
 
     fn look_after(&mut self) {
-        if let Some(to) = self.heartbeat.as_mut().and_then(Heartbeat::due) {
-            self.send_short(to, Vec::new());
-        }
         let died = self.watch.as_mut().and_then(Watch::check);
-        if let Some(death) = died.or_else(|| self.heartbeat.as_ref().and_then(Heartbeat::check)) {
+        if let Some(death) = died.or_else(|| self.heartbeat.as_mut().and_then(Heartbeat::check)) {
             eprintln!("serried: {death}");
             self.abort(1);
         }
@@ -385,6 +467,7 @@ impl Transport for MpiTransport {
         const NAP: Duration = Duration::from_micros(20);
         self.watch = None;
         self.heartbeat = None;
+        self.pulse = None;
         while !self.sending.is_empty() {
             self.test_sending();
             self.receive();
@@ -406,6 +489,7 @@ impl Transport for MpiTransport {
     }
 
     fn abort(&mut self, code: i32) -> ! {
+        let _floor = self.pulse.as_ref().map(Pulse::floor);
         abort(&self.communicator, code)
     }
 }

@@ -62,7 +62,7 @@ impl Watch {
     }
 }
 
-/// The sign of life between hosts.
+/// The signs of life of another host, and where those of this one go.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     /// The first ranks of the next host and of the one before.
@@ -70,8 +70,9 @@ pub(super) struct Heartbeat {
     from: u32,
     host: String,
     patience: Duration,
-    next: Instant,
     heard: Instant,
+    /// When this rank last looked whether anything had come.
+    looked: Instant,
 }
 
 impl Heartbeat {
@@ -92,23 +93,19 @@ impl Heartbeat {
             from: from as u32,
             host: hellos[from].host.clone(),
             patience,
-            next: now,
             heard: now,
+            looked: now,
         })
     }
 
-    /// The rank to send a sign of life to, if one is due.
-    pub(super) fn due(&mut self) -> Option<u32> {
-        let now = Instant::now();
-        if now < self.next {
-            return None;
-        }
-        // This rank may itself have been held up: then it has not listened either.
-        if now > self.next + self.patience / 4 {
-            self.heard = now;
-        }
-        self.next = now + (self.patience / 10).min(Duration::from_secs(1));
-        Some(self.to)
+    /// The rank to send signs of life to.
+    pub(super) fn to(&self) -> u32 {
+        self.to
+    }
+
+    /// How often.
+    pub(super) fn interval(&self) -> Duration {
+        (self.patience / 10).min(Duration::from_secs(1))
     }
 
     /// Something was heard of a rank.
@@ -119,8 +116,16 @@ impl Heartbeat {
     }
 
     /// A message if the rank before has been silent for too long.
-    pub(super) fn check(&self) -> Option<String> {
-        let silent = self.heard.elapsed();
+    pub(super) fn check(&mut self) -> Option<String> {
+        self.check_at(Instant::now())
+    }
+
+    fn check_at(&mut self, now: Instant) -> Option<String> {
+        let held_up = now.duration_since(std::mem::replace(&mut self.looked, now));
+        // While this rank was itself held up it could not hear anything. It counts a little, as what was said
+        // meanwhile is heard before the next look.
+        self.heard += held_up.saturating_sub(self.patience / 4);
+        let silent = now.duration_since(self.heard);
         (silent > self.patience).then(|| {
             format!(
                 "rank {} on host {} has given no sign of life for {} s; ending the job (SERRIED_HEARTBEAT=0 \
@@ -171,23 +176,35 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_noticed_unless_this_rank_slept_itself() {
+    fn silence_is_noticed_unless_this_rank_was_held_up_itself() {
         let hellos = [hello("a"), hello("b")];
         let mut heartbeat = Heartbeat::new(0, &hellos, Duration::from_secs(8)).expect("two hosts");
-        assert_eq!(heartbeat.due(), Some(1));
-        assert_eq!(heartbeat.due(), None);
-        assert_eq!(heartbeat.check(), None);
-        let past = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).expect("an uptime");
-        heartbeat.heard = past(9);
-        assert!(heartbeat.check().expect("9 s of silence").contains("rank 1 on host b"));
+        let mut now = heartbeat.heard;
+        // Listens for some seconds; what is said at last.
+        let listen = |heartbeat: &mut Heartbeat, now: &mut Instant, seconds: u64| {
+            let second = |_| {
+                *now += Duration::from_secs(1);
+                heartbeat.check_at(*now)
+            };
+            (0..seconds).filter_map(second).last()
+        };
+        assert_eq!(listen(&mut heartbeat, &mut now, 8), None);
+        let said = listen(&mut heartbeat, &mut now, 1).expect("9 s of silence");
+        assert!(said.contains("rank 1 on host b"), "{said}");
         heartbeat.heard(0);
-        assert!(heartbeat.check().is_some(), "that was somebody else");
-        heartbeat.heard(1);
-        assert_eq!(heartbeat.check(), None);
-        heartbeat.heard = past(9);
-        heartbeat.next = past(5);
-        assert_eq!(heartbeat.due(), Some(1));
-        assert_eq!(heartbeat.check(), None, "nobody was there to hear it");
+        assert!(listen(&mut heartbeat, &mut now, 1).is_some(), "that was somebody else");
+        heartbeat.heard = now;
+        assert_eq!(listen(&mut heartbeat, &mut now, 5), None);
+        now += Duration::from_secs(60);
+        assert_eq!(heartbeat.check_at(now), None, "nobody was there to hear it");
+        heartbeat.heard = now;
+        // A rank that is held up again and again hears in between what was said meanwhile, or nothing.
+        let mut held_up = 0;
+        while heartbeat.check_at(now).is_none() {
+            now += Duration::from_secs(60);
+            held_up += 1;
+        }
+        assert_eq!(held_up, 5);
     }
 
     #[test]

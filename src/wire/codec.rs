@@ -1,8 +1,17 @@
 //! The only place that knows `bincode`.
 
-use super::{Value, raw};
-use serde::{Deserialize, Serialize};
-use std::any::type_name;
+use super::{
+    Value,
+    compact::{Compact, Fit},
+    described,
+    raw::{RawForm, raw_form},
+    shape::Shape,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    any::{TypeId, type_name},
+    marker::PhantomData,
+};
 
 /// A value that could not be written to bytes or read back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -22,13 +31,121 @@ impl WireError {
 const FORMAT: bincode::config::Configuration<bincode::config::LittleEndian, bincode::config::Fixint> =
     bincode::config::standard().with_fixed_int_encoding();
 
-/// Appends the bytes of `value` to `out`.
-pub(crate) fn encode<T: Value>(value: &T, out: &mut Vec<u8>) -> Result<(), WireError> {
-    if raw::encode(value, out) {
-        return Ok(());
+/// In front of a value that is neither a scalar nor raw: the form that follows.
+const COMPACT: u8 = 0;
+const DESCRIBED: u8 = 1;
+
+/// How values of a type are written: found out once, then used for many.
+#[derive(Debug)]
+pub(crate) struct Format<T> {
+    kind: Kind,
+    value: PhantomData<fn(T) -> T>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// The bytes of a slice, as they lie in memory.
+    Raw(RawForm),
+    /// A number, a text: compact, and nothing else.
+    Scalar,
+    /// Compact where it fits what the type reads, else described.
+    Shaped(&'static Shape),
+}
+
+impl<T: Value> Format<T> {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        let kind = if let Some(form) = raw_form::<T>() {
+            Kind::Raw(form)
+        } else if is_scalar::<T>() {
+            Kind::Scalar
+        } else {
+            Kind::Shaped(Shape::of::<T>())
+        };
+        Format { kind, value: PhantomData }
     }
-    bincode::serde::encode_into_std_write(value, out, FORMAT).map_err(WireError::new::<T>)?;
-    Ok(())
+
+    /// Whether the type looks at what has come before it decides what it is.
+    pub(crate) fn is_described(&self) -> bool {
+        matches!(self.kind, Kind::Shaped(shape) if shape.looks)
+    }
+
+    /// Appends the bytes of `value` to `out`.
+    #[inline]
+    pub(crate) fn encode(&self, value: &T, out: &mut Vec<u8>) -> Result<(), WireError> {
+        match self.kind {
+            Kind::Raw(form) => {
+                form.encode(value, out);
+                Ok(())
+            }
+            Kind::Scalar => encode_message(value, out),
+            Kind::Shaped(shape) => encode_shaped(shape, value, out),
+        }
+    }
+
+    /// Reads a value from the front of `bytes` and moves the slice behind it.
+    #[inline]
+    pub(crate) fn decode_from(&self, bytes: &mut &[u8]) -> Result<T, WireError> {
+        match self.kind {
+            Kind::Raw(form) => form.decode(bytes),
+            Kind::Scalar => decode_message_from(bytes),
+            Kind::Shaped(_) => match bytes.split_first() {
+                Some((&COMPACT, rest)) => {
+                    *bytes = rest;
+                    decode_message_from(bytes)
+                }
+                Some((_, rest)) => {
+                    *bytes = rest;
+                    described::read(bytes).map_err(|error| WireError::new::<T>(unreadable(&error)))
+                }
+                None => Err(WireError::new::<T>("the message ends before it")),
+            },
+        }
+    }
+}
+
+fn encode_shaped<T: Value>(shape: &'static Shape, value: &T, out: &mut Vec<u8>) -> Result<(), WireError> {
+    let start = out.len();
+    if !shape.looks {
+        out.push(COMPACT);
+        let fit = Fit::new(shape);
+        match encode_message(&Compact { value, fit: &fit }, out) {
+            Err(_) if fit.failed() => out.truncate(start),
+            written => return written.map_err(|error| WireError::new::<T>(error.message)),
+        }
+    }
+    out.push(DESCRIBED);
+    described::write(value, out).map_err(WireError::new::<T>)
+}
+
+/// What to say of a value that describes itself and still cannot be read.
+fn unreadable(error: &dyn std::fmt::Display) -> String {
+    format!(
+        "{error} (it cannot be read back from what it writes: see its serde attributes, `untagged`, `flatten`, `tag`, \
+         `skip_serializing` and `serialize_with` among them; the first three hold no 128-bit integers)"
+    )
+}
+
+/// Types whose compact form is all there is.
+#[inline]
+fn is_scalar<T: 'static>() -> bool {
+    let id = TypeId::of::<T>();
+    if const { std::mem::needs_drop::<T>() } {
+        return id == TypeId::of::<String>();
+    }
+    macro_rules! one_of {
+        ($($scalar:ty)*) => { false $(|| id == TypeId::of::<$scalar>())* };
+    }
+    if const { size_of::<T>() > 16 } {
+        return false;
+    }
+    one_of!(f64 u64 i64 u32 i32 usize isize f32 bool u8 i8 u16 i16 u128 i128 char) || id == TypeId::of::<()>()
+}
+
+/// Appends the bytes of `value` to `out`.
+#[inline]
+pub(crate) fn encode<T: Value>(value: &T, out: &mut Vec<u8>) -> Result<(), WireError> {
+    Format::<T>::new().encode(value, out)
 }
 
 /// The bytes of `value`.
@@ -54,13 +171,36 @@ pub(crate) fn decode<T: Value>(bytes: &[u8]) -> Result<T, WireError> {
 }
 
 /// Reads a value from the front of `bytes` and moves the slice behind it.
+#[inline]
 pub(crate) fn decode_from<T: Value>(bytes: &mut &[u8]) -> Result<T, WireError> {
-    if let Some(value) = raw::decode::<T>(bytes) {
-        return value;
+    Format::<T>::new().decode_from(bytes)
+}
+
+/// Whether a value comes out as it went in, as far as that can be seen from outside: it is written, read, and
+/// written again.
+pub(crate) fn travels<T: Value>(value: &T) -> Result<(), WireError> {
+    let bytes = encode_to_vec(value)?;
+    let again = encode_to_vec(&decode::<T>(&bytes)?)?;
+    // Maps and sets may be in another order.
+    match again.len() == bytes.len() {
+        true => Ok(()),
+        false => Err(WireError::new::<T>(unreadable(&"it is another value when it has been read"))),
     }
-    let (value, used) = bincode::serde::decode_from_slice(bytes, FORMAT).map_err(WireError::new::<T>)?;
+}
+
+/// Appends the bytes of a message of the runtime's own, or of what is known to read what it writes.
+#[inline]
+pub(crate) fn encode_message<T: Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), WireError> {
+    bincode::serde::encode_into_std_write(message, out, FORMAT).map_err(WireError::new::<T>)?;
+    Ok(())
+}
+
+/// Reads what [`encode_message`] wrote from the front of `bytes` and moves the slice behind it.
+#[inline]
+pub(crate) fn decode_message_from<T: DeserializeOwned>(bytes: &mut &[u8]) -> Result<T, WireError> {
+    let (message, used) = bincode::serde::decode_from_slice(bytes, FORMAT).map_err(WireError::new::<T>)?;
     *bytes = &bytes[used..];
-    Ok(value)
+    Ok(message)
 }
 
 #[cfg(test)]

@@ -1,17 +1,30 @@
 //! The wire format: how values and messages become bytes.
 //!
-//! Everything that leaves a rank passes through [`encode`] and [`decode`]; the format is an internal
-//! matter of one job, in which all ranks run the same executable on the same kind of machine, so it
-//! carries no version.
+//! Every value of the program that leaves a rank passes through [`encode`] and [`decode`], and messages of the runtime
+//! through [`encode_message`]; the format is an internal matter of one job, in which all ranks run the same
+//! executable on the same kind of machine, so it carries no version. A value has one of three forms:
+//!
+//! - raw: vectors and arrays of numbers, as they lie in memory;
+//! - compact: bincode, where the type reads exactly what it writes ([`shape`], [`compact`]);
+//! - described: for all others, with names and kinds in the bytes ([`described`]).
 
 mod block;
 pub(crate) mod bytes;
 mod codec;
+mod compact;
+mod described;
 mod raw;
+mod shape;
 
 pub use block::{Block, BlockElement, DType};
-pub(crate) use codec::{WireError, decode, decode_from, encode, encode_to_vec};
+pub(crate) use codec::{
+    Format, WireError, decode, decode_from, decode_message_from, encode, encode_message, encode_to_vec,
+    travels,
+};
 pub(crate) use raw::{heap_bytes, put_elements, take_elements};
+
+#[cfg(test)]
+mod tests;
 
 use serde::{Serialize, de::DeserializeOwned};
 

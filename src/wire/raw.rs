@@ -19,6 +19,7 @@ const fn may_be_raw<T>() -> bool {
 }
 
 /// How a type with a raw form is written and read: not compiled once more for every other type.
+#[derive(Debug)]
 struct Form {
     id: TypeId,
     encode: fn(&dyn Any, &mut Vec<u8>),
@@ -72,21 +73,29 @@ fn find(id: TypeId) -> Option<&'static Form> {
     forms.binary_search_by_key(&id, |form| form.id).ok().map(|at| &forms[at])
 }
 
-/// Writes `value` if it is one of the types with a raw form.
+/// The form of a type, if it has a raw one.
 #[inline]
-pub(super) fn encode<T: Value>(value: &T, out: &mut Vec<u8>) -> bool {
-    let form = form_of::<T>();
-    if let Some(form) = form {
-        (form.encode)(value, out);
-    }
-    form.is_some()
+pub(super) fn raw_form<T: Value>() -> Option<RawForm> {
+    form_of::<T>().map(RawForm)
 }
 
-/// Reads a `T` if it is one of the types with a raw form.
-#[inline]
-pub(super) fn decode<T: Value>(bytes: &mut &[u8]) -> Option<Result<T, WireError>> {
-    let value = (form_of::<T>()?.decode)(bytes);
-    Some(value.map(|value| *value.downcast::<T>().expect("the form was found by the type")))
+/// How a type with a raw form is written and read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RawForm(&'static Form);
+
+impl RawForm {
+    /// Appends a value of the type.
+    #[inline]
+    pub(super) fn encode<T: Value>(self, value: &T, out: &mut Vec<u8>) {
+        (self.0.encode)(value, out);
+    }
+
+    /// Reads a value of the type.
+    #[inline]
+    pub(super) fn decode<T: Value>(self, bytes: &mut &[u8]) -> Result<T, WireError> {
+        let value = (self.0.decode)(bytes);
+        value.map(|value| *value.downcast::<T>().expect("the form was found by the type"))
+    }
 }
 
 /// The memory that a value of a type with a raw form has besides itself; 0 for all others.

@@ -79,6 +79,24 @@ fn a_killed_rank_ends_the_job() {
 }
 
 #[test]
+fn a_host_that_is_busy_is_not_taken_for_lost() {
+    let Some(mpiexec) = mpiexec() else { return };
+    // Two hosts on this machine: each rank gives itself a host name, in a namespace of its own.
+    let host = "hostname host$OMPI_COMM_WORLD_RANK$PMI_RANK && exec \"$0\" \"$@\"";
+    let alone = Command::new("unshare").args(["--uts", "hostname", "host"]).status();
+    if !alone.is_ok_and(|status| status.success()) {
+        println!("needs root, for a host name of each rank's own");
+        return;
+    }
+    let mut command = Command::new(mpiexec);
+    command.args(["-n", "2", "unshare", "--uts", "sh", "-c", host]);
+    command.arg(example("failures")).args(["--mode", "held-up"]);
+    let ended = finish(command, &[("SERRIED_THREADS", "1"), ("SERRIED_HEARTBEAT", "2")]);
+    assert_eq!(ended.json()["result"]["built"], serde_json::json!([7, 8, 9, 10]), "{ended:?}");
+    assert!(ended.took > Duration::from_secs(10), "nobody was held up: {ended:?}");
+}
+
+#[test]
 fn different_executables_are_refused() {
     let Some(mpiexec) = mpiexec() else { return };
     let mut command = Command::new(mpiexec);

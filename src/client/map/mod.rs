@@ -21,8 +21,8 @@ use crate::task::{
     Args, Build, CollectionId, FnRef, NodeId, Record, TaskError,
     pipeline::{
         BuiltSink, BuiltStage, Collect, CollectionEntry, Each, Filter, Fold, FoldWith, Keep, KeyFunction,
-        KeyFunctionEntry, KeySpec, Keys, MergeEntry, MergeFunction, MergeWithFunction, Outcomes, Plain, Reduce,
-        StageHeader,
+        KeyFunctionEntry, KeySpec, Keys, MergeEntry, MergeFunction, MergeWithFunction, Outcomes, Plain,
+        Reduce, StageHeader,
     },
 };
 use crate::wire::{self, Value};

@@ -137,7 +137,7 @@ where
 {
     fn push(&mut self, block: Block, work: &mut Work<'_>) {
         let mut elements: Elements<E> = block.typed();
-        let buckets = self.spread.buckets;
+        let (buckets, format) = (self.spread.buckets, wire::Format::<T>::new());
         self.drafts.resize_with(buckets as usize, Run::default);
         let values = std::mem::take(&mut elements.values);
         let places = 0..values.len();
@@ -153,7 +153,7 @@ where
                     }
                     run.count += 1;
                     let before = run.bytes.len();
-                    let written = wire::encode(&value, &mut run.bytes);
+                    let written = format.encode(&value, &mut run.bytes);
                     self.bytes += run.bytes.len() - before;
                     written.map_err(Failure::from)
                 }
@@ -268,8 +268,9 @@ impl<T: Value> Held<T> {
     fn read(&self, bucket: u64, values: &mut Vec<T>) -> Result<(), ShareError> {
         let read = self.store.read::<Unreadable>(bucket, |count, mut bytes| {
             values.reserve(count as usize);
+            let format = wire::Format::new();
             for _ in 0..count {
-                values.push(wire::decode_from(&mut bytes)?);
+                values.push(format.decode_from(&mut bytes)?);
             }
             Ok(())
         });
