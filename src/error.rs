@@ -4,7 +4,7 @@ use crate::array::ArrayError;
 use crate::bag::ReadError;
 use crate::config::SettingsError;
 use crate::random::KeyError;
-use crate::task::{FunctionError, TaskError};
+use crate::task::{ArgumentError, FunctionError, TaskError};
 use std::sync::Arc;
 
 /// The result of what may fail in serried.
@@ -63,6 +63,27 @@ impl Error {
 impl From<crate::wire::WireError> for Error {
     fn from(error: crate::wire::WireError) -> Self {
         Error::Value(error.to_string())
+    }
+}
+
+impl From<ArgumentError> for Error {
+    fn from(error: ArgumentError) -> Self {
+        match error {
+            ArgumentError::Value(error) => error.into(),
+            ArgumentError::Function(error) => error.into(),
+            ArgumentError::Key(error) => error.into(),
+            ArgumentError::Usage(problem) => Error::Usage(problem),
+        }
+    }
+}
+
+/// The problem of one argument as that of the task that it is given to.
+impl From<Error> for ArgumentError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Key(error) => ArgumentError::Key(error),
+            other => ArgumentError::Usage(other.to_string()),
+        }
     }
 }
 

@@ -427,7 +427,7 @@ impl Core {
             return Err(Error::Usage("a handle of another run cannot be an argument here".into()));
         }
         if let Some(problem) = record.problem.take() {
-            return Err(problem);
+            return Err(problem.into());
         }
         if record.longest.len() >= LARGE {
             self.look_at_large(&record.constants[record.longest.clone()], label);

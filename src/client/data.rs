@@ -189,6 +189,10 @@ impl<C: Any + Send + Sync> Arg for &Local<C> {
         let id: u32 = inputs.0.constant()?;
         Ok(inputs.0.locals().get(id, inputs.0.context())?)
     }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        inputs.0.constant::<u32>()?;
+        Ok("_".into())
+    }
 }
 
 impl<C> Sealed for &&Local<C> {}
@@ -201,5 +205,8 @@ impl<C: Any + Send + Sync> Arg for &&Local<C> {
     }
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Arc<C>, TaskFailure> {
         <&Local<C>>::unpack(inputs)
+    }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        <&Local<C>>::show(inputs)
     }
 }

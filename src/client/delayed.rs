@@ -89,7 +89,12 @@ where
 {
     type Output = CallResult;
     fn build(function: fn(A::Values) -> X, inputs: &mut Inputs<'_>) -> CallResult {
-        let values = A::unpack(&mut InputsRef(inputs)).map_err(|failure| failure.0)?;
+        let mut arguments = InputsRef(inputs);
+        if arguments.0.are_shown() {
+            let shown = A::show(&mut arguments).map_err(|failure| failure.0)?;
+            return Ok(erase(shown).map_err(Failure::from)?);
+        }
+        let values = A::unpack(&mut arguments).map_err(|failure| failure.0)?;
         Ok(erase(M::finish(function(values))?).map_err(Failure::from)?)
     }
 }

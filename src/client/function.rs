@@ -1,7 +1,8 @@
 //! Functions as arguments of tasks.
 
-use crate::error::Error;
-use crate::task::{Arg, Args, Build, FnRef, FunctionError, Inputs, InputsRef, Record, Sealed, TaskFailure};
+use crate::task::{
+    Arg, Args, ArgumentError, Build, FnRef, FunctionError, Inputs, InputsRef, Record, Sealed, TaskFailure,
+};
 use crate::wire::WireError;
 use std::{any::type_name, fmt::Pointer, marker::PhantomData};
 
@@ -94,7 +95,7 @@ impl<O: 'static> Function<O> {
     fn pack_reference(&self, record: &mut Record) {
         match &self.reference {
             Ok(reference) => record.constant(reference),
-            Err(error) => record.fail(Error::from(error.clone())),
+            Err(error) => record.fail(ArgumentError::Function(error.clone())),
         }
     }
 
@@ -136,6 +137,10 @@ impl<O: 'static> Arg for Function<O> {
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<O, TaskFailure> {
         Self::unpack_reference(inputs)
     }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        inputs.0.constant::<FnRef<O>>()?;
+        Ok("fn".into())
+    }
 }
 
 /// Several functions as one argument of a task: the function takes a `Vec<O>`.
@@ -165,6 +170,13 @@ impl<O: 'static> Arg for Functions<O> {
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Vec<O>, TaskFailure> {
         let count: u32 = inputs.0.constant()?;
         (0..count).map(|_| Function::unpack_reference(inputs)).collect()
+    }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        let count: u32 = inputs.0.constant()?;
+        for _ in 0..count {
+            inputs.0.constant::<FnRef<O>>()?;
+        }
+        Ok(format!("[fn; {count}]"))
     }
 }
 
@@ -196,6 +208,9 @@ impl<A: Args> Arg for Together<A> {
     }
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<A::Values, TaskFailure> {
         A::unpack(inputs)
+    }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        A::show(inputs)
     }
 }
 

@@ -84,6 +84,10 @@ impl<T: Value + Clone> Arg for List<T> {
         let count: u32 = inputs.0.constant()?;
         (0..count).map(|_| Ok(inputs.0.value().take()?)).collect()
     }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        let count: u32 = inputs.0.constant()?;
+        Ok(format!("[_; {count}]"))
+    }
 }
 
 impl<T: Value> Arg for &List<T> {
@@ -94,6 +98,10 @@ impl<T: Value> Arg for &List<T> {
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Vec<Arc<T>>, TaskFailure> {
         let count: u32 = inputs.0.constant()?;
         (0..count).map(|_| Ok(inputs.0.value().share()?)).collect()
+    }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        let count: u32 = inputs.0.constant()?;
+        Ok(format!("[_; {count}]"))
     }
 }
 
@@ -107,5 +115,8 @@ impl<T: Value> Arg for &&List<T> {
     }
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Vec<Arc<T>>, TaskFailure> {
         <&List<T>>::unpack(inputs)
+    }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        <&List<T>>::show(inputs)
     }
 }

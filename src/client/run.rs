@@ -336,18 +336,14 @@ where
     E: From<Error> + Send,
 {
     use crate::transport::{Hello, MpiTransport};
-    use std::{
-        sync::atomic::{AtomicBool, Ordering::Relaxed},
-        time::Duration,
-    };
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     let fresh = settings.seed.is_none();
     let seed = settings.seed.clone().unwrap_or_else(Seed::fresh);
-    let me = Hello::of_this_process(settings.threads, Some(seed));
+    let me = Hello::of_this_process(settings.threads, settings.heartbeat, Some(seed));
     let announced = settings.relaunched.or(launch.announced);
-    let patience = Duration::from_secs(settings.heartbeat.unwrap_or(30));
     static BEGUN: AtomicBool = AtomicBool::new(false);
     let again = BEGUN.swap(true, Relaxed);
-    let (mut transport, ranks) = match MpiTransport::start(&me, announced, patience) {
+    let (mut transport, ranks) = match MpiTransport::start(&me, announced) {
         Ok(started) => started,
         // A task, on a thread of its own, or `main` once more.
         Err(error) if again => return Err(Error::Launch(error.to_string()).into()),

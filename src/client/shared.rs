@@ -221,6 +221,10 @@ impl<T: Pod + Send + Sync> Arg for &SharedSlice<T> {
         let count: u64 = inputs.0.constant()?;
         Ok(Shared::new(inputs.0.value().memory(), count as usize))
     }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        let count: u64 = inputs.0.constant()?;
+        Ok(format!("[_; {count}]"))
+    }
 }
 
 /// As for [`Delayed`](super::Delayed), for loops over handles.
@@ -231,5 +235,8 @@ impl<T: Pod + Send + Sync> Arg for &&SharedSlice<T> {
     }
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Shared<T>, TaskFailure> {
         <&SharedSlice<T>>::unpack(inputs)
+    }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        <&SharedSlice<T>>::show(inputs)
     }
 }

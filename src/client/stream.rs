@@ -21,12 +21,16 @@ impl Arg for StreamHandle {
                 record.has_stream = true;
                 record.constant(key);
             }
-            Err(error) => record.fail(error.clone()),
+            Err(error) => record.fail(error.clone().into()),
         }
     }
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Stream, TaskFailure> {
         let key: Vec<u32> = inputs.0.constant()?;
         Ok(inputs.0.stream(&key))
+    }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        let key: Vec<u32> = inputs.0.constant()?;
+        Ok(format!("stream {key:?}"))
     }
 }
 
@@ -51,7 +55,7 @@ impl ElementsHandle {
     fn pack_key(&self, record: &mut Record) {
         match &self.key {
             Ok(key) => record.constant(key),
-            Err(error) => record.fail(error.clone()),
+            Err(error) => record.fail(error.clone().into()),
         }
     }
 
@@ -70,6 +74,10 @@ impl Arg for ElementsHandle {
     }
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Elements, TaskFailure> {
         Self::unpack_key(inputs)
+    }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        let key: Vec<u32> = inputs.0.constant()?;
+        Ok(format!("elements {key:?}"))
     }
 }
 
@@ -94,5 +102,12 @@ impl Arg for ElementsList {
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Vec<Elements>, TaskFailure> {
         let count: u32 = inputs.0.constant()?;
         (0..count).map(|_| ElementsHandle::unpack_key(inputs)).collect()
+    }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        let count: u32 = inputs.0.constant()?;
+        for _ in 0..count {
+            inputs.0.constant::<Vec<u32>>()?;
+        }
+        Ok(format!("[elements; {count}]"))
     }
 }

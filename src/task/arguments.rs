@@ -1,8 +1,8 @@
 //! Arguments: how what the user writes becomes a record that travels, and the values a function takes.
 
-use super::{Failure, Inputs, NodeId};
-use crate::error::Error;
-use crate::wire::{self, Value};
+use super::{Failure, FunctionError, Inputs, NodeId};
+use crate::random::KeyError;
+use crate::wire::{self, Value, WireError};
 
 /// The packed arguments of one task: the bytes of its constants and the nodes it reads, in order.
 #[derive(Debug, Default)]
@@ -10,7 +10,7 @@ pub struct Record {
     pub(crate) constants: Vec<u8>,
     pub(crate) inputs: Vec<NodeId>,
     /// The first thing that is wrong with the arguments.
-    pub(crate) problem: Option<Error>,
+    pub(crate) problem: Option<ArgumentError>,
     /// Where in `constants` the longest constant is.
     pub(crate) longest: std::ops::Range<usize>,
     /// Whether one of the arguments is a stream.
@@ -18,18 +18,27 @@ pub struct Record {
     client: Option<u64>,
 }
 
+/// What is wrong with the arguments of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ArgumentError {
+    Value(WireError),
+    Function(FunctionError),
+    Key(KeyError),
+    Usage(String),
+}
+
 impl Record {
     pub(crate) fn constant<T: Value>(&mut self, value: &T) {
         let before = self.constants.len();
         if let Err(error) = wire::encode(value, &mut self.constants) {
-            self.fail(error.into());
+            self.fail(ArgumentError::Value(error));
         }
         if self.constants.len() - before > self.longest.len() {
             self.longest = before..self.constants.len();
         }
     }
 
-    pub(crate) fn fail(&mut self, error: Error) {
+    pub(crate) fn fail(&mut self, error: ArgumentError) {
         self.problem.get_or_insert(error);
     }
 
@@ -42,7 +51,7 @@ impl Record {
     /// An argument belongs to the run `client`.
     pub(crate) fn belongs_to(&mut self, client: u64) {
         if *self.client.get_or_insert(client) != client {
-            self.fail(Error::Usage("the arguments of a task belong to different runs".into()));
+            self.fail(ArgumentError::Usage("the arguments of a task belong to different runs".into()));
         }
     }
 
@@ -83,6 +92,11 @@ pub trait Arg: Sealed {
     fn pack(&self, record: &mut Record);
     #[doc(hidden)]
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Self::Value, TaskFailure>;
+    /// Passes over the argument's constants, and tells what it is as far as they do.
+    #[doc(hidden)]
+    fn show(_: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        Ok("_".to_owned())
+    }
 }
 
 /// The inputs of a task, opaque outside the crate.
@@ -109,6 +123,9 @@ impl<T: Value> Arg for T {
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<T, TaskFailure> {
         Ok(inputs.0.constant()?)
     }
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+        Ok(wire::show::<T>(&inputs.0.constant()?))
+    }
 }
 
 /// The arguments of a task: a tuple of [`Arg`]s, `(a,)` for a single one and `()` for none.
@@ -119,6 +136,8 @@ pub trait Args {
     fn pack(&self, record: &mut Record);
     #[doc(hidden)]
     fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Self::Values, TaskFailure>;
+    #[doc(hidden)]
+    fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure>;
 }
 
 macro_rules! tuples {
@@ -133,6 +152,11 @@ macro_rules! tuples {
             #[allow(unused_variables, clippy::unused_unit)]
             fn unpack(inputs: &mut InputsRef<'_, '_>) -> Result<Self::Values, TaskFailure> {
                 Ok(($($name::unpack(inputs)?,)*))
+            }
+            #[allow(unused_variables)]
+            fn show(inputs: &mut InputsRef<'_, '_>) -> Result<String, TaskFailure> {
+                let shown: &[String] = &[$($name::show(inputs)?),*];
+                Ok(format!("({})", shown.join(", ")))
             }
         }
     )*};

@@ -31,6 +31,9 @@ pub struct TaskError {
     pub label: String,
     /// The element's index in the source of the map, if the task is an element of a map.
     pub index: Option<u64>,
+    /// The arguments, if the task is no element of a map: values cut where they are long, `_` for what other tasks
+    /// have made, and the keys of streams.
+    pub arguments: Option<String>,
     /// The rank that ran the task.
     pub rank: usize,
     /// The host of that rank.
@@ -48,6 +51,9 @@ impl fmt::Display for TaskError {
         write!(f, "task `{}`", self.label)?;
         if let Some(index) = self.index {
             write!(f, ", element {index},")?;
+        }
+        if let Some(arguments) = self.arguments.as_ref().filter(|arguments| *arguments != "()") {
+            write!(f, " with arguments {arguments}")?;
         }
         let what = match self.cause {
             Cause::Panic => "panicked",
@@ -112,6 +118,7 @@ impl Failure {
         TaskError {
             label: label.to_owned(),
             index,
+            arguments: None,
             rank,
             host,
             attempts,

@@ -24,6 +24,8 @@ pub(crate) struct Inputs<'a> {
     constants: &'a [u8],
     values: std::slice::IterMut<'a, Option<Stored>>,
     run: u32,
+    /// What is wanted is not the outcome of the task but a text of its arguments.
+    shown: bool,
     context: &'a RankContext,
 }
 
@@ -36,7 +38,17 @@ impl<'a> Inputs<'a> {
         run: u32,
         context: &'a RankContext,
     ) -> Self {
-        Inputs { constants, values: values.iter_mut(), run, context }
+        Inputs { constants, values: values.iter_mut(), run, shown: false, context }
+    }
+
+    /// Inputs of a task that is to show its arguments, a `String`, instead of being run.
+    pub(crate) fn to_be_shown(constants: &'a [u8], context: &'a RankContext) -> Self {
+        Inputs { shown: true, ..Inputs::of_constants(constants, context) }
+    }
+
+    #[inline]
+    pub(crate) fn are_shown(&self) -> bool {
+        self.shown
     }
 
     /// Inputs without values.

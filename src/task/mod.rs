@@ -13,8 +13,8 @@ pub(crate) mod pipeline;
 mod value;
 mod whereabouts;
 
-pub(crate) use arguments::Record;
 pub use arguments::{Arg, Args};
+pub(crate) use arguments::{ArgumentError, Record};
 pub(crate) use arguments::{InputsRef, Sealed, TaskFailure};
 pub(crate) use collections::Collections;
 pub(crate) use failure::Failure;

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hello {
     pub(crate) host: String,
+    /// What tells machines of one name apart: the identifier of this start of the system.
+    pub(crate) boot: String,
     pub(crate) pid: u32,
     /// Process numbers mean the same on ranks with an equal namespace.
     pub(crate) pid_namespace: String,
@@ -19,6 +21,8 @@ pub(crate) struct Hello {
     pub(crate) cores: usize,
     /// Compute threads, if the user has said how many.
     pub(crate) threads: Option<usize>,
+    /// Seconds of silence after which a host is taken for dead, if the user has said how many.
+    pub(crate) heartbeat: Option<u64>,
     pub(crate) seed: Option<Seed>,
 }
 
@@ -102,52 +106,70 @@ impl Front<'_> {
 
 impl Hello {
     /// This process.
-    pub(crate) fn of_this_process(threads: Option<usize>, seed: Option<Seed>) -> Hello {
+    pub(crate) fn of_this_process(
+        threads: Option<usize>,
+        heartbeat: Option<u64>,
+        seed: Option<Seed>,
+    ) -> Hello {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let status = read("/proc/self/status");
         let affinity = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
         let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
         Hello {
             host: super::hostname(),
+            boot: read("/proc/sys/kernel/random/boot_id").trim().to_owned(),
             pid: std::process::id(),
             pid_namespace: namespace.to_string_lossy().into_owned(),
             affinity: affinity.unwrap_or_default().trim().to_owned(),
             cores: std::thread::available_parallelism().map_or(1, Into::into),
             threads,
+            heartbeat,
             seed,
         }
     }
+
+    /// Names the machine.
+    pub(super) fn machine(&self) -> (&str, &str) {
+        (&self.host, &self.boot)
+    }
+
+    /// Ranks with an equal one see each other's processes.
+    pub(super) fn node(&self) -> (&str, &str, &str) {
+        (&self.host, &self.boot, &self.pid_namespace)
+    }
 }
 
-/// The compute threads of every rank: what the user says, else the rank's share of the cores of its host.
+/// The compute threads of every rank: what the user says, to all by saying it to rank 0, as launchers do not hand
+/// variables on to other hosts; else the rank's share of the cores of its host.
 pub(super) fn threads(hellos: &[Hello]) -> Vec<usize> {
-    let mut neighbours: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut neighbours: BTreeMap<_, usize> = BTreeMap::new();
     for hello in hellos {
-        *neighbours.entry((&hello.host, &hello.affinity)).or_default() += 1;
+        *neighbours.entry((hello.machine(), &hello.affinity)).or_default() += 1;
     }
     let share = |hello: &Hello| {
-        let sharing = neighbours[&(hello.host.as_str(), hello.affinity.as_str())];
-        hello.threads.unwrap_or((hello.cores / sharing).max(1))
+        let sharing = neighbours[&(hello.machine(), &hello.affinity)];
+        let said = hello.threads.or(hellos[0].threads);
+        said.unwrap_or((hello.cores / sharing).max(1))
     };
     hellos.iter().map(share).collect()
 }
 
 /// Which ranks share a node, and so memory: those of one host that see each other's processes.
 pub(crate) fn nodes(hellos: &[Hello]) -> Nodes {
-    Nodes::new(hellos.iter().map(|hello| (&hello.host, &hello.pid_namespace)))
+    Nodes::new(hellos.iter().map(Hello::node))
 }
 
 /// A warning if a host has more compute threads than cores.
 pub(crate) fn oversubscription(hellos: &[Hello], threads: &[usize]) -> Option<String> {
-    let mut hosts: BTreeMap<&str, (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
+    let mut hosts: BTreeMap<(&str, &str), (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
     for (hello, threads) in hellos.iter().zip(threads) {
-        let (total, cores) = hosts.entry(&hello.host).or_default();
+        let (total, cores) = hosts.entry(hello.machine()).or_default();
         *total += threads;
         cores.insert(&hello.affinity, hello.cores);
     }
     let (host, threads, cores) = hosts
         .into_iter()
-        .map(|(host, (threads, cores))| (host, threads, cores.into_values().sum::<usize>()))
+        .map(|((host, _), (threads, cores))| (host, threads, cores.into_values().sum::<usize>()))
         .find(|(_, threads, cores)| threads > cores)?;
     Some(format!(
         "host {host} has {cores} cores for {threads} compute threads of its ranks; they will be in each \
@@ -162,11 +184,13 @@ mod tests {
     fn hello(host: &str, affinity: &str, cores: usize, threads: Option<usize>) -> Hello {
         Hello {
             host: host.into(),
+            boot: String::new(),
             pid: 1,
             pid_namespace: String::new(),
             affinity: affinity.into(),
             cores,
             threads,
+            heartbeat: None,
             seed: None,
         }
     }
@@ -206,6 +230,8 @@ mod tests {
         assert_eq!(nodes.neighbours(0).collect::<Vec<_>>(), [3]);
         assert_eq!(nodes.neighbours(2).count(), 0);
         assert_eq!(nodes.below(0).collect::<Vec<_>>(), [1, 2]);
+        let namesake = Hello { boot: "another".into(), ..hello("a", "", 1, None) };
+        assert_eq!(super::nodes(&[hello("a", "", 1, None), namesake]).neighbours(0).count(), 0);
     }
 
     #[test]
@@ -214,6 +240,8 @@ mod tests {
         assert_eq!(threads(&shared), [4, 4, 1]);
         let bound = [hello("a", "0-3", 4, None), hello("a", "4-7", 4, None)];
         assert_eq!(threads(&bound), [4, 4]);
+        let said = [hello("a", "0-7", 8, Some(3)), hello("b", "0-7", 8, None), hello("b", "0-7", 8, Some(2))];
+        assert_eq!(threads(&said), [3, 3, 2], "rank 0 speaks for those that were told nothing");
         let crowded = vec![hello("a", "0-1", 2, None); 4];
         assert_eq!(threads(&crowded), [1; 4]);
         let warning = oversubscription(&crowded, &[1; 4]).expect("4 threads on 2 cores");

@@ -39,6 +39,8 @@ const SLOT: usize = 8 << 10;
 const SLOTS: usize = 16;
 /// Counts are C integers, so bodies go in pieces of at most this length.
 const LONGEST_PIECE: usize = 1 << 30;
+/// A host that is silent for so many seconds is taken for dead.
+const PATIENCE: u64 = 30;
 /// Buffers of messages that have left are kept for the next ones, as many as this.
 const SPARE: usize = 8;
 
@@ -153,12 +155,7 @@ pub(crate) fn library_name() -> String {
 
 impl MpiTransport {
     /// Initialises MPI and introduces the ranks to each other. An error is the same on every rank.
-    /// A host that is silent for longer than `patience` is taken for dead; zero switches that off.
-    pub(crate) fn start(
-        me: &Hello,
-        announced: Option<usize>,
-        patience: Duration,
-    ) -> Result<(Self, World), StartError> {
+    pub(crate) fn start(me: &Hello, announced: Option<usize>) -> Result<(Self, World), StartError> {
         let (universe, threading) =
             mpi::initialize_with_threading(Threading::Serialized).ok_or(StartError::AlreadyInitialised)?;
         if threading < Threading::Funneled {
@@ -200,6 +197,8 @@ impl MpiTransport {
         };
         (0..SLOTS).for_each(|_| transport.post());
         transport.watch = Watch::new(rank as usize, &hellos);
+        // Rank 0 speaks for all: launchers do not hand variables on to other hosts.
+        let patience = Duration::from_secs(hellos[0].heartbeat.unwrap_or(PATIENCE));
         match threading < Threading::Serialized {
             true => log::warn!(
                 "the MPI library grants {threading:?} only, so that a host that is busy cannot be told from one that \

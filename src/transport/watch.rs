@@ -6,6 +6,7 @@
 
 use super::Hello;
 use std::{
+    collections::BTreeSet,
     io::ErrorKind,
     time::{Duration, Instant},
 };
@@ -25,8 +26,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Watches over the next rank of this host, if there is one that can be seen.
     pub(super) fn new(me: usize, hellos: &[Hello]) -> Option<Watch> {
-        let visible =
-            |hello: &Hello| hello.host == hellos[me].host && hello.pid_namespace == hellos[me].pid_namespace;
+        let visible = |hello: &Hello| hello.node() == hellos[me].node();
         let size = hellos.len();
         let rank = (1..size).map(|k| (me + k) % size).find(|&rank| visible(&hellos[rank]))?;
         let pid = hellos[rank].pid;
@@ -78,9 +78,9 @@ pub(super) struct Heartbeat {
 impl Heartbeat {
     /// The heartbeat of this rank, if it is the first of its host and there are several hosts.
     pub(super) fn new(me: usize, hellos: &[Hello], patience: Duration) -> Option<Heartbeat> {
-        let first_of = |host: &str| hellos.iter().position(|hello| hello.host == host);
+        let mut known = BTreeSet::new();
         let firsts: Vec<usize> =
-            (0..hellos.len()).filter(|&rank| first_of(&hellos[rank].host) == Some(rank)).collect();
+            (0..hellos.len()).filter(|&rank| known.insert(hellos[rank].machine())).collect();
         let position = firsts.iter().position(|&first| first == me)?;
         if firsts.len() == 1 || patience.is_zero() {
             return None;
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn hello(host: &str) -> Hello {
-        Hello { host: host.into(), ..Hello::of_this_process(None, None) }
+        Hello { host: host.into(), ..Hello::of_this_process(None, None, None) }
     }
 
     #[test]

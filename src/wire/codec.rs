@@ -2,10 +2,11 @@
 
 use super::{
     Value,
-    compact::{Compact, Fit},
-    described,
+    kind::Wrong,
     raw::{RawForm, raw_form},
+    read::{read_compact, read_described},
     shape::Shape,
+    write::write,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
@@ -92,11 +93,11 @@ impl<T: Value> Format<T> {
             Kind::Shaped(_) => match bytes.split_first() {
                 Some((&COMPACT, rest)) => {
                     *bytes = rest;
-                    decode_message_from(bytes)
+                    read_compact(bytes).map_err(WireError::new::<T>)
                 }
                 Some((_, rest)) => {
                     *bytes = rest;
-                    described::read(bytes).map_err(|error| WireError::new::<T>(unreadable(&error)))
+                    read_described(bytes).map_err(|error| WireError::new::<T>(unreadable(&error)))
                 }
                 None => Err(WireError::new::<T>("the message ends before it")),
             },
@@ -108,14 +109,13 @@ fn encode_shaped<T: Value>(shape: &'static Shape, value: &T, out: &mut Vec<u8>) 
     let start = out.len();
     if !shape.looks {
         out.push(COMPACT);
-        let fit = Fit::new(shape);
-        match encode_message(&Compact { value, fit: &fit }, out) {
-            Err(_) if fit.failed() => out.truncate(start),
-            written => return written.map_err(|error| WireError::new::<T>(error.message)),
+        if write(value, Some(shape), out).is_ok() {
+            return Ok(());
         }
+        out.truncate(start);
     }
     out.push(DESCRIBED);
-    described::write(value, out).map_err(WireError::new::<T>)
+    write(value, None, out).map_err(WireError::new::<T>)
 }
 
 /// What to say of a value that describes itself and still cannot be read.
@@ -186,6 +186,33 @@ pub(crate) fn travels<T: Value>(value: &T) -> Result<(), WireError> {
         true => Ok(()),
         false => Err(WireError::new::<T>(unreadable(&"it is another value when it has been read"))),
     }
+}
+
+/// A number, a truth value or a character.
+pub(super) trait Scalar: bincode::Encode + bincode::Decode<()> {}
+impl<N: bincode::Encode + bincode::Decode<()>> Scalar for N {}
+
+/// Appends a scalar.
+#[inline]
+pub(super) fn put(value: impl Scalar, out: &mut Vec<u8>) {
+    struct End<'a>(&'a mut Vec<u8>);
+    impl bincode::enc::write::Writer for End<'_> {
+        #[inline]
+        fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+    bincode::encode_into_writer(value, End(out), FORMAT).expect("memory takes whatever is written");
+}
+
+/// Reads a scalar from the front of `bytes` and moves the slice behind it.
+#[inline]
+pub(super) fn take<N: Scalar>(bytes: &mut &[u8]) -> Result<N, Wrong> {
+    let (value, used) = bincode::decode_from_slice(bytes, FORMAT)
+        .map_err(|_| Wrong::new("the message ends inside it, or is no number"))?;
+    *bytes = &bytes[used..];
+    Ok(value)
 }
 
 /// Appends the bytes of a message of the runtime's own, or of what is known to read what it writes.

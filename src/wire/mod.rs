@@ -5,16 +5,18 @@
 //! executable on the same kind of machine, so it carries no version. A value has one of three forms:
 //!
 //! - raw: vectors and arrays of numbers, as they lie in memory;
-//! - compact: bincode, where the type reads exactly what it writes ([`shape`], [`compact`]);
-//! - described: for all others, with names and kinds in the bytes ([`described`]).
+//! - compact: the numbers and texts alone, where the type reads exactly what it writes ([`shape`]);
+//! - described: for all others, with names and kinds in the bytes ([`write`]).
 
 mod block;
 pub(crate) mod bytes;
 mod codec;
-mod compact;
-mod described;
+mod kind;
 mod raw;
+mod read;
 mod shape;
+mod show;
+mod write;
 
 pub use block::{Block, BlockElement, DType};
 pub(crate) use codec::{
@@ -22,6 +24,7 @@ pub(crate) use codec::{
     travels,
 };
 pub(crate) use raw::{heap_bytes, put_elements, take_elements};
+pub(crate) use show::show;
 
 #[cfg(test)]
 mod tests;

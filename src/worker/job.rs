@@ -165,8 +165,17 @@ impl Attempts<'_> {
         // With the last attempt the values move in, so that the last reader need not clone.
         self.once(constants, values).map_err(|failure| {
             let attempts = self.function.retries + 1;
-            Arc::new(failure.of(&self.function.label, None, attempts, self.context))
+            let mut error = failure.of(&self.function.label, None, attempts, self.context);
+            error.arguments = self.shown(constants);
+            Arc::new(error)
         })
+    }
+
+    /// The arguments of a task as a text: many tasks may have one label.
+    #[cold]
+    fn shown(&self, constants: &[u8]) -> Option<String> {
+        let shown = contain(|| self.call.call(&mut Inputs::to_be_shown(constants, self.context)));
+        Stored::Made(shown.ok()?.ok()?).take().ok()
     }
 
     #[inline]

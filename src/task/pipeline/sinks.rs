@@ -83,9 +83,9 @@ impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES>
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
         wire::encode(&self.pieces.len(), out)?;
         for elements in self.pieces.values() {
-            wire::encode(&elements.range, out)?;
-            wire::encode(&elements.indices, out)?;
-            wire::encode(&elements.siblings, out)?;
+            // Elements without gaps are not several of one.
+            let places = elements.indices.as_ref().map(|indices| (indices, &elements.siblings));
+            wire::encode_message(&(&elements.range, places), out)?;
             wire::encode(&elements.values, out)?;
         }
         Ok(())
@@ -94,9 +94,9 @@ impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES>
     fn merge_bytes(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
         let count: usize = wire::decode_from(&mut bytes)?;
         for _ in 0..count {
-            let range = wire::decode_from(&mut bytes)?;
-            let indices = wire::decode_from(&mut bytes)?;
-            let siblings = wire::decode_from(&mut bytes)?;
+            let (range, places): (_, Option<(_, _)>) = wire::decode_message_from(&mut bytes)?;
+            let (indices, siblings) =
+                places.map_or_else(Default::default, |(indices, siblings)| (Some(indices), siblings));
             let values = wire::decode_from(&mut bytes)?;
             self.insert(Elements { range, indices, siblings, values });
         }
