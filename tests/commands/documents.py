@@ -4,7 +4,7 @@ A block of `sh` is commands, one a line. In a block of `text` or `console`, line
 those below are what they print, exactly, on stdout; `...` stands for any lines. Two such transcripts may stand side by
 side. A comment before the block, which nobody sees, says where that does not hold:
 
-    <!-- typed: not, REASON -->               nothing of the block is typed
+    <!-- typed: not, REASON -->               nothing of the block is typed, compiled or run
     <!-- typed: except COMMAND: REASON -->    lines that begin with COMMAND are not
     <!-- typed: smaller OLD => NEW -->        typed with less to do
     <!-- typed: varies REGEX -->              what is printed differs from run to run where it matches
@@ -15,7 +15,7 @@ import glob
 import re
 from dataclasses import dataclass, field
 
-FENCE = re.compile(r"^( *)```(\w*)")
+FENCE = re.compile(r"^( *)```(\w*)(.*)")
 MARKER = re.compile(r"^<!-- typed: (.*) -->$")
 COMMAND = re.compile(r"^(\w+=\S* )*(cargo|mpirun|mpiexec|srun|sbatch|salloc|cmake|ctest|scripts/|tests/|target/|jobscripts/)")
 # Lines that a page may show without being asked to type them are in blocks of these.
@@ -72,6 +72,8 @@ def blocks(path, text):
             indent = fence.group(1)
             inside = Block(path, index + 1, fence.group(2), [], "", marked(path, index, markers))
             markers = []
+            if "compile_fail" in fence.group(3):
+                inside.markers["not"] = ["it is said not to compile"]
             if inside.language not in LANGUAGES:
                 raise Mistake(f"{inside.place}: a block of {inside.language or 'no language'}; there are {sorted(LANGUAGES)}")
         elif marker := MARKER.match(line.strip()):
