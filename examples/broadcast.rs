@@ -3,8 +3,9 @@
 //!
 //! x[i] is i times the golden section, modulo 1; task i computes the mean of x, and adds i.
 //!
-//! ```text
-//! mpirun -n 2 target/release/examples/broadcast --n 40000000 --p 20 --way shared
+//! ```sh
+//! cargo build --release --example broadcast
+//! mpirun -n 2 target/release/examples/broadcast --n 4000000 --p 20 --way shared
 //! ```
 
 mod cli;

@@ -1,8 +1,8 @@
 //! The program of the README: which rank and thread ran what.
 //!
-//! ```text
+//! ```sh
 //! cargo run --example hello
-//! mpirun -n 4 target/debug/examples/hello
+//! mpirun -n 2 target/debug/examples/hello
 //! ```
 
 mod cli;

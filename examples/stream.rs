@@ -1,6 +1,6 @@
 //! Prints draws of one random stream, to compare with NumPy or to replay a replicate.
 //!
-//! ```text
+//! ```sh
 //! cargo run --example stream -- --seed 42 --spawn-key 3,7 --draw normal --count 5
 //! ```
 //!

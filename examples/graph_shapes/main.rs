@@ -6,8 +6,9 @@
 //! the graph, plan it, send it, run it, and bring the value. With `--replay K` the graph is then left on the ranks
 //! ([`Client::prepare`]) and run K times more, which leaves the running.
 //!
-//! ```text
-//! SERRIED_THREADS=1 mpirun -n 2 --bind-to core target/release/examples/graph_shapes --rounds 5 --replay 5
+//! ```sh
+//! cargo build --release --example graph_shapes
+//! SERRIED_THREADS=1 mpirun -n 2 --bind-to core target/release/examples/graph_shapes --rounds 5 --replay 5 --shape stencil
 //! ```
 //!
 //! Tasks that are to take time use the CPU; with `--sleep` they sleep, so that more threads than cores can be tried.

@@ -6,7 +6,8 @@
 //! examples. `scripts/metg` makes a sweep of runs into the figure of merit, and `benches/task_bench_mpi.rs` is the
 //! same in plain MPI, for comparison.
 //!
-//! ```text
+//! ```sh
+//! cargo build --release --example task_bench
 //! mpirun -n 2 target/release/examples/task_bench -steps 1000 -width 8 -type stencil_1d -kernel compute_bound -iter 1000
 //! ```
 //!
