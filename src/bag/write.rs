@@ -2,14 +2,14 @@
 
 use super::{bag::Bag, lines::Lines, part::Part, text::Place};
 use crate::client::{Client, Delayed, Map};
+use crate::task::Temporaries;
 use crate::wire::Value;
 use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 /// How output files are compressed.
@@ -103,11 +103,10 @@ impl Target {
         let begins = place.piece == 0;
         let write = || {
             let bytes = self.compression.compress(bytes)?;
-            temporaries.add(&temporary);
-            let mut file = match begins {
-                true => File::create(&temporary)?,
-                false => OpenOptions::new().append(true).create(true).open(&temporary)?,
-            };
+            let mut file = temporaries.open(&temporary, |temporary| match begins {
+                true => File::create(temporary),
+                false => OpenOptions::new().append(true).create(true).open(temporary),
+            })?;
             file.write_all(&bytes)
         };
         if let Err(error) = write() {
@@ -133,28 +132,6 @@ impl Target {
 /// Says of which file an error is.
 fn of(path: &Path, action: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot {action} {}: {error}", path.display()))
-}
-
-/// The temporary files that a rank has begun for one result. What is left of them when the run ends is removed.
-#[derive(Debug, Default)]
-struct Temporaries(Mutex<BTreeSet<PathBuf>>);
-
-impl Temporaries {
-    fn add(&self, path: &Path) {
-        let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !paths.contains(path) {
-            paths.insert(path.to_owned());
-        }
-    }
-}
-
-impl Drop for Temporaries {
-    fn drop(&mut self) {
-        for path in self.0.get_mut().unwrap_or_else(PoisonError::into_inner).iter() {
-            // Most have their names by now.
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 fn target(client: &Client, folder: &Path, stem: &str, kind: &str, compression: Compression) -> Target {
