@@ -150,7 +150,7 @@ fn standard_input_pipes_and_substitutions_are_read_by_all_ranks() {
             (format!("seq {count} | PROGRAM"), count_of_stdin, count),
             (format!("seq {count} | gzip | PROGRAM"), count_of_stdin, count),
             (format!("PROGRAM < {file}"), count_of_stdin, count),
-            (format!("PROGRAM <<< $(cat {file})"), "--files /dev/stdin --op count", 1),
+            (format!("PROGRAM <<< $(cat {file})"), count_of_stdin, count),
             (
                 format!("PROGRAM < <(seq {count})"),
                 "--files /dev/stdin --files /dev/stdin --op count",
@@ -166,28 +166,33 @@ fn standard_input_pipes_and_substitutions_are_read_by_all_ranks() {
 
 #[test]
 fn what_could_not_be_written_leaves_nothing() {
-    use crate::launcher::{example, finish, mpiexec};
+    use crate::launcher::{Start, example, finish, mpiexec, run};
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("in");
+    let (file, out) = (folder.path().join("in"), folder.path().join("out"));
+    fs::create_dir(&out).expect("room");
+    let (from, to) = (file.display().to_string(), out.display().to_string());
+    let arguments = ["--op", "write", "--files", &from, "--folder", &to, "--block-bytes", "20000"];
+
+    // A limit on the size of files stands for a disk that is full.
     let short = "a line of a unit that fits\n".repeat(3_000);
     let long = format!("{}\n", "a line of a unit that does not fit ".repeat(6_000));
-    fs::write(&file, short + &long).expect("written");
-    let out = folder.path().join("out");
-    fs::create_dir(&out).expect("room");
-    let starts = [Some(String::new()), mpiexec().map(|mpiexec| format!("{mpiexec} -n 2"))];
-    for start in starts.into_iter().flatten() {
-        let line = format!(
-            "trap '' XFSZ; ulimit -f 100; {start} {} --op write --files {} --folder {} --block-bytes 20000",
-            example("wiki_filter").display(),
-            file.display(),
-            out.display(),
-        );
-        let mut command = std::process::Command::new("sh");
-        command.args(["-c", &line]);
-        let ended = finish(command, &[]);
+    fs::write(&file, short.clone() + &long).expect("written");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]).arg(example("wiki_filter"));
+    command.args(arguments);
+    let ended = finish(command, &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("cannot write") && ended.stderr.contains("lines-00-"), "{ended:?}");
+    assert!(ended.stderr.contains("File too large"), "{ended:?}");
+    assert_eq!(fs::read_dir(&out).expect("a folder").count(), 0);
+
+    // Units before the wrong line are written by all ranks.
+    fs::write(&file, [short.repeat(5).as_bytes(), b"\xFF\n"].concat()).expect("written");
+    let ranks = if mpiexec().is_some() { &[Start::Plain, Start::Ranks(1), Start::Ranks(3)][..] } else { &[] };
+    for &start in ranks {
+        let ended = run(start, "wiki_filter", &arguments, &[]);
         assert_eq!(ended.code, Some(1), "{ended:?}");
-        assert!(ended.stderr.contains("cannot write") && ended.stderr.contains("lines-00-"), "{ended:?}");
-        assert!(ended.stderr.contains("File too large"), "{ended:?}");
-        assert_eq!(fs::read_dir(&out).expect("a folder").count(), 0, "{line}");
+        assert!(ended.stderr.contains("not valid UTF-8"), "{ended:?}");
+        assert_eq!(fs::read_dir(&out).expect("a folder").count(), 0, "{start:?}");
     }
 }
