@@ -13,7 +13,7 @@ pub struct ReadError {
     pub offset: Option<u64>,
     /// Where the fault is in the part of the file that was read, if the lines, or the bytes, before that part are
     /// too many to read them again only to count them.
-    pub part: Option<PlaceInPart>,
+    pub part: Option<Box<PlaceInPart>>,
     /// What is wrong.
     pub fault: Fault,
 }
@@ -105,7 +105,7 @@ impl fmt::Display for ReadError {
         if let Some(offset) = self.offset {
             write!(f, ", byte {offset}")?;
         }
-        if let Some(PlaceInPart { begins, line, offset }) = self.part {
+        if let Some(PlaceInPart { begins, line, offset }) = self.part.as_deref() {
             write!(
                 f,
                 ", line {line} and byte {offset} of the part that begins at byte {begins} of the file"

@@ -39,7 +39,8 @@ impl InputFile {
         error.offset = known.map(|bytes| bytes + inside.bytes);
         error.line = outside.map(|outside| outside.lines + inside.lines + 1);
         if outside.is_none() {
-            error.part = Some(PlaceInPart { begins, line: inside.lines + 1, offset: inside.bytes });
+            let (line, offset) = (inside.lines + 1, inside.bytes);
+            error.part = Some(Box::new(PlaceInPart { begins, line, offset }));
         }
         error
     }

@@ -48,14 +48,9 @@ pub(super) fn find(path: &Path, scratch: Option<&Path>) -> io::Result<Found> {
     if metadata.is_dir() {
         return Err(ErrorKind::IsADirectory.into());
     }
-    if metadata.is_file() && tells_its_length(&file, metadata.len())? {
-        if let Some(path) = name_for_all(path, &metadata) {
-            return Ok(Found {
-                origin: Origin::File(path),
-                source: Source::File(file),
-                size: metadata.len(),
-            });
-        }
+    let is_ordinary = metadata.is_file() && tells_its_length(&file, metadata.len())?;
+    if let Some(path) = name_for_all(path, &metadata).filter(|_| is_ordinary) {
+        return Ok(Found { origin: Origin::File(path), source: Source::File(file), size: metadata.len() });
     }
     let (origin, size) = spool::of(file, scratch)?;
     let source = origin.open().map_err(io::Error::other)?;

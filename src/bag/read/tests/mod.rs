@@ -160,7 +160,7 @@ fn a_place_is_found_without_reading_all_that_comes_before() {
     let error = Pieces::new(last, &input).find_map(Result::err).expect("0xFF is no text");
     assert_eq!((error.line, error.offset), (None, Some(size - 2)));
     let offset = size - 2 - begins;
-    assert_eq!(error.part, Some(PlaceInPart { begins, line: 4, offset }));
+    assert_eq!(error.part, Some(Box::new(PlaceInPart { begins, line: 4, offset })));
     let text = error.to_string();
     assert!(text.contains(&format!(", byte {}, line 4 and byte {offset} of the part", size - 2)), "{text}");
 
