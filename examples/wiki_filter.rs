@@ -11,10 +11,10 @@ use regex::Regex;
 use serde_json::{Value, json};
 use serried::{
     Delayed,
-    bag::{Encoding, Faults, Frequencies, Lines, Reading},
+    bag::{Compression, Encoding, Faults, Frequencies, Lines, Reading},
     prelude::*,
 };
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 #[derive(Parser)]
 struct Arguments {
@@ -31,6 +31,9 @@ struct Arguments {
     language: String,
     #[arg(long, value_enum, default_value_t = Op::Both)]
     op: Op,
+    /// The folder for the files with all lines, for `--op write`
+    #[arg(long, required_if_eq("op", "write"))]
+    folder: Option<std::path::PathBuf>,
     /// Bytes of a file that are handed out at a time
     #[arg(long)]
     block_bytes: Option<u64>,
@@ -56,6 +59,8 @@ enum Op {
     Langfreq,
     /// How often each word of an English title occurs
     Wordfreq,
+    /// All lines, written to other files
+    Write,
 }
 
 /// What is looked for; every rank compiles the pattern for itself.
@@ -117,6 +122,10 @@ fn main() -> std::process::ExitCode {
             Op::Take => json!(matches.take(5)?),
             Op::Langfreq => frequencies(&lines.part(language).frequencies())?,
             Op::Wordfreq => frequencies(&lines.parts(words).frequencies())?,
+            Op::Write => {
+                let folder = arguments.folder.as_deref().unwrap_or(Path::new("."));
+                json!(lines.write_text(folder, "lines", Compression::None).compute()?.len())
+            }
         };
         flags.say(&result);
         Ok(Report { tasks: 1, digest: Digest::of_bytes(result.to_string().into_bytes()), result })

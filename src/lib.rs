@@ -37,6 +37,7 @@ mod graph;
 #[doc(hidden)]
 pub mod internals;
 mod notice;
+mod pattern;
 pub mod random;
 mod scheduler;
 pub mod sum;

@@ -1,5 +1,5 @@
-//! Whatever the bytes of a file, reading it ends with lines or with an error. The first byte chooses what the file
-//! pretends to be.
+//! Whatever the bytes of a file, reading it ends with lines or with an error, and with the same for any size of blocks.
+//! The first byte chooses what the file pretends to be.
 
 #![no_main]
 
@@ -23,9 +23,11 @@ fuzz_target!(|data: &[u8]| {
     let beginning = BEGINNINGS[usize::from(*kind) % BEGINNINGS.len()];
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), [beginning, rest].concat()).expect("written");
-    for block in [16, 1 << 20] {
+    let mut first = None;
+    for block in [1, 16, 1000, 1 << 20] {
         let reading = Reading::new().encoding(Encoding::Latin1).block_bytes(block);
-        let _ = read_lines(file.path(), &reading);
+        let lines = read_lines(file.path(), &reading).map_err(|_| "damaged");
+        assert_eq!(*first.get_or_insert_with(|| lines.clone()), lines, "blocks of {block} bytes");
         read_lines(file.path(), &reading.faults(Faults::Skip)).expect("faults are skipped");
     }
 });

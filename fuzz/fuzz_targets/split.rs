@@ -15,9 +15,6 @@ fuzz_target!(|data: &[u8]| {
     let reading = Reading::new().encoding(Encoding::Replace);
     let whole = read_lines(file.path(), &reading);
     let divided = read_lines(file.path(), &reading.block_bytes(u64::from(*block) + 1));
-    match (whole, divided) {
-        (Ok(whole), Ok(divided)) => assert_eq!(whole, divided),
-        // Bytes that look like a compressed file, and are damaged at one place or another.
-        (whole, divided) => assert!(whole.is_err() || divided.is_err()),
-    }
+    // Bytes that look like a compressed file may be damaged; then they are so for any division.
+    assert_eq!(whole.map_err(|_| "damaged"), divided.map_err(|_| "damaged"));
 });

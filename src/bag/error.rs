@@ -11,8 +11,22 @@ pub struct ReadError {
     pub line: Option<u64>,
     /// Bytes before the fault, after decompression if the file is compressed.
     pub offset: Option<u64>,
+    /// Where the fault is in the part of the file that was read, if the lines, or the bytes, before that part are
+    /// too many to read them again only to count them.
+    pub part: Option<Box<PlaceInPart>>,
     /// What is wrong.
     pub fault: Fault,
+}
+
+/// A place in a part of a file that is read by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlaceInPart {
+    /// The byte of the file at which the part begins; if the file is compressed, of the compressed file.
+    pub begins: u64,
+    /// The line, counted from 1; the first is the one that begins in the part, or goes on there.
+    pub line: u64,
+    /// Bytes of the part before the fault, after decompression if the file is compressed.
+    pub offset: u64,
 }
 
 /// What is wrong with input.
@@ -38,7 +52,7 @@ pub enum Fault {
     )]
     Encoding,
     /// A line that memory should not hold.
-    #[error("a line is longer than {0} bytes")]
+    #[error("a line is longer than {0} bytes; `Reading::longest_line` allows longer ones, up to 2^31 bytes")]
     LongLine(u64),
     /// A compressed file that cannot be decompressed.
     #[error("the {format} data is damaged or cut off: {problem}")]
@@ -48,6 +62,23 @@ pub enum Fault {
         /// What the decoder says.
         problem: String,
     },
+    /// A zstd file that takes more memory than it may.
+    #[error(
+        "the zstd file needs a window of more than {0} bytes, as `zstd --long=31` makes them; \
+         `Reading::largest_window(1 << 31)` allows it, and each thread then takes as much memory"
+    )]
+    Window(u64),
+    /// Input that only rank 0 can read, and that other hosts do not see.
+    #[error(
+        "input that is no ordinary file was read on host {host}, and is too large to be sent to {here}; \
+         write it to a file that all hosts see, and read that"
+    )]
+    Elsewhere {
+        /// The host of rank 0.
+        host: String,
+        /// This host.
+        here: String,
+    },
     /// A record that cannot be understood.
     #[error("bad record: {0}")]
     Record(String),
@@ -56,7 +87,7 @@ pub enum Fault {
 impl ReadError {
     /// A fault of a whole file.
     pub(super) fn of_file(file: &Path, fault: Fault) -> Self {
-        ReadError { file: file.display().to_string(), line: None, offset: None, fault }
+        ReadError { file: file.display().to_string(), line: None, offset: None, part: None, fault }
     }
 
     /// The system's error on a file.
@@ -74,7 +105,23 @@ impl fmt::Display for ReadError {
         if let Some(offset) = self.offset {
             write!(f, ", byte {offset}")?;
         }
+        if let Some(PlaceInPart { begins, line, offset }) = self.part.as_deref() {
+            write!(
+                f,
+                ", line {line} and byte {offset} of the part that begins at byte {begins} of the file"
+            )?;
+        }
         write!(f, ": {}", self.fault)
+    }
+}
+
+/// A fault that a reader handed on as an error is that fault again.
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<Fault>()) {
+            Some(fault) => fault.clone(),
+            None => Fault::System(Arc::new(error)),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     counter::Frequencies,
     part::Part,
     paths::Paths,
-    read::{Input, Pieces},
+    read::{Input, Pieces, scan},
     reading::Reading,
 };
 use crate::client::{Client, Delayed, Function, Map, Together};
@@ -66,7 +66,11 @@ impl Client {
     /// As for [`read_text`](Self::read_text), unless faults are to be skipped.
     #[track_caller]
     pub fn read_text_as(&self, paths: impl Into<Paths>, reading: &Reading) -> Result<Lines> {
-        let input = Input::find(&paths.into(), reading)?;
+        let input = Input::find(&paths.into(), reading, self.scratch(), &|scans| match scans.len() {
+            // It is done before others have begun.
+            1 => Ok(scans.into_iter().map(scan).collect()),
+            _ => self.map(scan, scans).batch(1).label("search").compute(),
+        })?;
         let units = input.units();
         let pieces = |unit: u64, (input,): &(Input,)| Pieces::new(unit, input);
         let blocks = self.try_flat_map_with(pieces, 0..units, (input.clone(),)).batch(1).label("read_text");

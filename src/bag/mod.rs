@@ -27,7 +27,7 @@ mod write;
 pub use bag::Bag;
 pub use counter::Frequencies;
 pub use encoding::Encoding;
-pub use error::{Fault, ReadError};
+pub use error::{Fault, PlaceInPart, ReadError};
 pub use lines::{Lines, Parts};
 pub use paths::Paths;
 pub use reading::{Faults, Reading};

@@ -1,17 +1,20 @@
 //! Which files.
 
 use super::error::{Fault, ReadError};
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use crate::pattern;
+use std::path::{Path, PathBuf};
 
 /// Names and patterns of input files: a `&str`, a path, or a list of them.
 ///
 /// In a name `*` stands for any characters, `?` for one, `[ab]` for one of several, and `**` for folders of
-/// any depth. The files of a pattern come in the order of their names, those of several in the order of the
-/// list; a file that two patterns match is read twice. A name that is a file is that file, whatever characters
-/// it has.
+/// any depth. As in a shell, only a dot matches a dot at the beginning of a name, so `*` passes over hidden files
+/// and those that are still being written; and folders that a pattern matches are passed over. The files of a
+/// pattern come in the order of their names, those of several in the order of the list; a file that two patterns
+/// match is read twice. A name with brackets, as `x[1]`, is that file or folder if there is one; else `[[]` stands
+/// for a bracket.
+///
+/// What is no ordinary file, `/dev/stdin`, a pipe, the `<(...)` of a shell, a file of `/proc`, is read by rank 0, to
+/// its end, when it is opened: see the page on bags.
 #[derive(Debug, Clone)]
 pub struct Paths(Vec<PathBuf>);
 
@@ -83,28 +86,16 @@ impl Paths {
 }
 
 fn files_of(path: &Path) -> Vec<Result<PathBuf, ReadError>> {
-    let is_pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']) && !path.exists());
-    let Some(pattern) = is_pattern else {
+    let is_pattern = path.to_string_lossy().contains(['*', '?', '[']);
+    if !is_pattern {
         return vec![Ok(path.into())];
-    };
-    let found = match glob::glob(pattern) {
-        Ok(found) => found,
-        Err(error) => return vec![Err(ReadError::of_file(path, Fault::Pattern(error.to_string())))],
-    };
-    let mut files: Vec<_> = found
-        .map(|entry| {
-            entry.map_err(|error| {
-                ReadError::system(
-                    error.path(),
-                    io::Error::new(error.error().kind(), error.error().to_string()),
-                )
-            })
-        })
-        .filter(|entry| entry.as_ref().map_or(true, |file| !file.is_dir()))
-        .collect();
-    files.sort_by(|a, b| a.as_ref().ok().cmp(&b.as_ref().ok()));
-    if files.is_empty() {
-        files.push(Err(ReadError::of_file(path, Fault::NoMatch)));
     }
-    files
+    match pattern::files(path) {
+        Err(problem) => vec![Err(ReadError::of_file(path, Fault::Pattern(problem)))],
+        Ok(files) if files.is_empty() => vec![Err(ReadError::of_file(path, Fault::NoMatch))],
+        Ok(files) => {
+            let unreadable = |(folder, error): pattern::Unreadable| ReadError::system(&folder, error);
+            files.into_iter().map(|file| file.map_err(unreadable)).collect()
+        }
+    }
 }

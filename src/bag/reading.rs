@@ -26,6 +26,7 @@ pub struct Reading {
     pub(super) block_bytes: u64,
     pub(super) piece_bytes: usize,
     pub(super) longest_line: u64,
+    pub(super) largest_window: u64,
     pub(super) encoding: Encoding,
     pub(super) faults: Faults,
 }
@@ -36,6 +37,8 @@ const BLOCK: u64 = 8 << 20;
 /// Bytes of lines that a thread works on at a time: they stay in its cache.
 const PIECE: usize = 256 << 10;
 const LONGEST_LINE: u64 = 1 << 30;
+/// What `zstd` allows by itself.
+const LARGEST_WINDOW: u64 = 1 << 27;
 
 impl Default for Reading {
     fn default() -> Self {
@@ -43,6 +46,7 @@ impl Default for Reading {
             block_bytes: BLOCK,
             piece_bytes: PIECE,
             longest_line: LONGEST_LINE,
+            largest_window: LARGEST_WINDOW,
             encoding: Encoding::default(),
             faults: Faults::default(),
         }
@@ -81,5 +85,12 @@ impl Reading {
     #[must_use]
     pub fn longest_line(self, bytes: u64) -> Self {
         Reading { longest_line: bytes.min(1 << 31), ..self }
+    }
+
+    /// The largest window of a zstd file that is read, since each thread has to hold it: by default 2^27 bytes,
+    /// as for `zstd`, and never more than 2^31. Files by `zstd --long=31` need 2^31.
+    #[must_use]
+    pub fn largest_window(self, bytes: u64) -> Self {
+        Reading { largest_window: bytes.clamp(1 << 10, 1 << 31), ..self }
     }
 }

@@ -297,3 +297,31 @@ fn what_was_left_out_is_counted_behind_a_shuffle() {
     assert!(counts.0 > 0);
     assert_eq!(counts, (counts.0, counts.0, counts.0, 2 * counts.0));
 }
+
+#[test]
+fn a_result_that_fails_leaves_no_temporary_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("in"), "1\n2\n3\nx\n5\n".repeat(1000)).expect("written");
+    let out = folder.path().join("out");
+    fs::create_dir(&out).expect("room");
+    let ran: Result<()> = Builder::new().scheduler(Scheduler::Threads).workers(2).run(|client| {
+        let reading = Reading::new().block_bytes(1000);
+        let numbers = client.read_json_lines_as::<u64>(folder.path().join("in"), &reading)?;
+        numbers.write_json_lines(&out, "numbers", Compression::Gzip).compute().expect_err("x is no number");
+        let lines = client.read_text(folder.path().join("in"))?;
+        lines
+            .map(|line| line.parse::<u64>().expect("a number"))
+            .write_json_lines(&out, "n", Compression::None)
+            .compute()
+            .expect_err("x is no number");
+        // What is there is not taken for input.
+        let error = client.read_text(out.join("*")).expect_err("nothing is complete").to_string();
+        assert!(error.contains("out/*: no file matches"), "{error}");
+        lines.write_text(&out, "lines", Compression::None).compute()?;
+        assert_eq!(client.read_text(out.join("*"))?.count().compute()?, 5000);
+        Ok(())
+    });
+    ran.expect("it runs");
+    let left = fs::read_dir(&out).expect("a folder").flatten().map(|entry| entry.file_name());
+    assert_eq!(left.collect::<Vec<_>>(), ["lines-00-000000.txt"]);
+}

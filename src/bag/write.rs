@@ -2,12 +2,14 @@
 
 use super::{bag::Bag, lines::Lines, part::Part, text::Place};
 use crate::client::{Client, Delayed, Map};
+use crate::task::Temporaries;
 use crate::wire::Value;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// How output files are compressed.
@@ -89,16 +91,29 @@ impl Target {
     }
 
     /// Adds a piece to the file of its unit; the files that were begun.
-    fn write(&self, source: u64, place: &Place, bytes: Vec<u8>) -> io::Result<Vec<PathBuf>> {
+    fn write(
+        &self,
+        source: u64,
+        place: &Place,
+        bytes: Vec<u8>,
+        temporaries: &Temporaries,
+    ) -> io::Result<Vec<PathBuf>> {
         let name = self.name(source, place.number);
         let temporary = self.temporary(&name);
-        let bytes = self.compression.compress(bytes)?;
         let begins = place.piece == 0;
-        let mut file = match begins {
-            true => File::create(temporary)?,
-            false => OpenOptions::new().append(true).create(true).open(temporary)?,
+        let write = || {
+            let bytes = self.compression.compress(bytes)?;
+            let mut file = temporaries.open(&temporary, |temporary| match begins {
+                true => File::create(temporary),
+                false => OpenOptions::new().append(true).create(true).open(temporary),
+            })?;
+            file.write_all(&bytes)
         };
-        file.write_all(&bytes)?;
+        if let Err(error) = write() {
+            // The others go with the run; this one makes room on a disk that may be full.
+            let _ = fs::remove_file(&temporary);
+            return Err(of(&name, "write", &error));
+        }
         Ok(if begins { vec![name] } else { Vec::new() })
     }
 
@@ -107,11 +122,16 @@ impl Target {
         names.sort_unstable();
         for name in &names {
             let temporary = self.temporary(name);
-            File::open(&temporary)?.sync_all()?;
-            fs::rename(temporary, name)?;
+            let synced = File::open(&temporary).and_then(|file| file.sync_all());
+            synced.and_then(|()| fs::rename(temporary, name)).map_err(|error| of(name, "write", &error))?;
         }
         Ok(names)
     }
+}
+
+/// Says of which file an error is.
+fn of(path: &Path, action: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot {action} {}: {error}", path.display()))
 }
 
 fn target(client: &Client, folder: &Path, stem: &str, kind: &str, compression: Compression) -> Target {
@@ -145,7 +165,9 @@ impl Lines {
     /// Writes the lines to files in a folder that all ranks see, one for each unit of the input:
     /// `stem-00-000000.txt` and so on, in order. The result are their names.
     ///
-    /// Files are written under temporary names and renamed when all of them are complete.
+    /// Files are written under temporary names, which begin with a dot, and renamed when all of them are complete.
+    /// After a failure the temporary ones are removed when the run ends; only the violent end of the whole program
+    /// leaves them lying about.
     ///
     /// ```
     /// use serried::{bag::Compression, prelude::*};
@@ -171,15 +193,20 @@ impl Lines {
         compression: Compression,
     ) -> Delayed<Vec<PathBuf>> {
         let target = target(&self.client, folder.as_ref(), stem, "txt", compression);
-        let write = |block: super::block::LineBlock, (target,): &(Target,)| {
+        let temporaries = match self.client.local(|()| Temporaries::default(), ()) {
+            Ok(temporaries) => temporaries,
+            Err(error) => return self.client.broken(error),
+        };
+        let write = |block: super::block::LineBlock, (target, temporaries): &(Target, Arc<Temporaries>)| {
             let mut bytes = Vec::new();
             block.each(|line| {
                 bytes.extend_from_slice(line.as_bytes());
                 bytes.push(b'\n');
             });
-            target.write(0, block.place(), bytes)
+            target.write(0, block.place(), bytes, temporaries)
         };
-        let written = self.client.try_map_with(write, &self.blocks, (target.clone(),)).label("write_text");
+        let shared = (target.clone(), &temporaries);
+        let written = self.client.try_map_with(write, &self.blocks, shared).label("write_text");
         finish(&self.client, target, vec![written])
     }
 }
@@ -196,16 +223,20 @@ impl<T: Value + Clone> Bag<T> {
         compression: Compression,
     ) -> Delayed<Vec<PathBuf>> {
         let target = target(&self.client, folder.as_ref(), stem, "jsonl", compression);
-        let write = |part: Part<T>, (source, target): &(u64, Target)| {
+        let temporaries = match self.client.local(|()| Temporaries::default(), ()) {
+            Ok(temporaries) => temporaries,
+            Err(error) => return self.client.broken(error),
+        };
+        let write = |part: Part<T>, (source, target, temporaries): &(u64, Target, Arc<Temporaries>)| {
             let mut bytes = Vec::new();
             for value in part.values.iter() {
                 serde_json::to_writer(&mut bytes, value)?;
                 bytes.push(b'\n');
             }
-            target.write(*source, &part.place, bytes)
+            target.write(*source, &part.place, bytes, temporaries)
         };
         let written = (0u64..).zip(&self.parts).map(|(source, parts)| {
-            let shared = (source, target.clone());
+            let shared = (source, target.clone(), &temporaries);
             self.client.try_map_with(write, parts, shared).label("write_json_lines")
         });
         let written = written.collect();

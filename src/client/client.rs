@@ -117,6 +117,11 @@ impl Client {
         Client { core: Arc::new(core) }
     }
 
+    /// The folder for what does not fit into memory, if one was chosen.
+    pub(crate) fn scratch(&self) -> Option<&std::path::Path> {
+        self.core.world.spill.folder.as_deref()
+    }
+
     /// The number of ranks.
     #[must_use]
     pub fn ranks(&self) -> usize {

@@ -141,6 +141,7 @@ impl<T: Transport> Rank<T> {
         if let Some((_, mailbox)) = &self.head {
             mailbox.close();
         }
+        self.context.locals.leave();
         unsettle();
         self.transport.leave();
     }

@@ -1,6 +1,6 @@
 //! Rank-local context: what cannot travel is built once per rank, when the first task asks for it.
 
-use super::{Failure, FnRef, Inputs, RankContext, contain};
+use super::{Failure, FnRef, Inputs, RankContext, Temporaries, contain};
 use serde::{Deserialize, Serialize};
 use std::{
     any::Any,
@@ -61,6 +61,18 @@ impl Locals {
             let mut inputs = Inputs::of_constants(&cell.spec.constants, context);
             contain(|| builder.call(&mut inputs))?
         }))
+    }
+}
+
+impl Locals {
+    /// The rank leaves the run; tasks may still be running.
+    pub(crate) fn leave(&self) {
+        let cells = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        for built in cells.iter().flatten().filter_map(|cell| cell.built.get()?.as_ref().ok()) {
+            if let Some(temporaries) = built.downcast_ref::<Temporaries>() {
+                temporaries.remove();
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod local;
 mod memory;
 mod panics;
 pub(crate) mod pipeline;
+mod temporaries;
 mod value;
 mod whereabouts;
 
@@ -27,6 +28,7 @@ pub use memory::Shared;
 pub(crate) use memory::{Descriptor, Door, Draft, Memories, Memory, Nodes};
 pub(crate) use panics::{catch, contain, contain_thread, contained, install_hook};
 pub use pipeline::{Share, ShareError};
+pub(crate) use temporaries::Temporaries;
 pub(crate) use value::{Erased, Outcome, Stored, erase};
 pub use whereabouts::{Whereabouts, whereabouts};
 pub(crate) use whereabouts::{settle, unsettle};

@@ -114,3 +114,85 @@ fn what_cannot_be_read_is_said() {
         run(Start::Plain, "wiki_filter", &["--files", &files, "--op", "count", "--skip", "--json"], &[]);
     assert_eq!(skipped.json()["result"], 2);
 }
+
+/// A shell's command line that gives an example its standard input, in every way in which it can be started.
+fn with_input(input: &str, arguments: &str) -> Vec<Value> {
+    use crate::launcher::{example, finish, mpiexec};
+    let program = format!("{} {arguments} --json", example("wiki_filter").display());
+    let mut ways = vec![(program.clone(), "threads"), (program.clone(), "synchronous")];
+    if let Some(mpiexec) = mpiexec() {
+        ways.push((format!("{mpiexec} -n 3 {program}"), "mpi"));
+        ways.push((program, "processes"));
+    }
+    let results = ways.into_iter().map(|(way, scheduler)| {
+        let mut command = std::process::Command::new("bash");
+        command.args(["-c", &input.replace("PROGRAM", &way)]);
+        let workers = if scheduler == "processes" { "2" } else { "1" };
+        let variables = [("SERRIED_SCHEDULER", scheduler), ("SERRIED_WORKERS", workers)];
+        let variables =
+            if matches!(scheduler, "mpi" | "synchronous") { &variables[..1] } else { &variables[..] };
+        let ended = finish(command, variables);
+        assert_eq!(ended.code, Some(0), "{way}: {ended:?}");
+        ended.json()["result"].clone()
+    });
+    results.collect()
+}
+
+#[test]
+fn standard_input_pipes_and_substitutions_are_read_by_all_ranks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("numbers").display().to_string();
+    for count in [5_000, 400_000] {
+        let numbers: String = (1..=count).map(|number| format!("{number}\n")).collect();
+        fs::write(&file, numbers).expect("written");
+        let count_of_stdin = "--files /dev/stdin --op count --block-bytes 100000";
+        for (input, arguments, expected) in [
+            (format!("seq {count} | PROGRAM"), count_of_stdin, count),
+            (format!("seq {count} | gzip | PROGRAM"), count_of_stdin, count),
+            (format!("PROGRAM < {file}"), count_of_stdin, count),
+            (format!("PROGRAM <<< $(cat {file})"), count_of_stdin, count),
+            (
+                format!("PROGRAM < <(seq {count})"),
+                "--files /dev/stdin --files /dev/stdin --op count",
+                2 * count,
+            ),
+        ] {
+            for found in with_input(&input, arguments) {
+                assert_eq!(found, expected, "{input} {arguments}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_written_leaves_nothing() {
+    use crate::launcher::{Start, example, finish, mpiexec, run};
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, out) = (folder.path().join("in"), folder.path().join("out"));
+    fs::create_dir(&out).expect("room");
+    let (from, to) = (file.display().to_string(), out.display().to_string());
+    let arguments = ["--op", "write", "--files", &from, "--folder", &to, "--block-bytes", "20000"];
+
+    // A limit on the size of files stands for a disk that is full.
+    let short = "a line of a unit that fits\n".repeat(3_000);
+    let long = format!("{}\n", "a line of a unit that does not fit ".repeat(6_000));
+    fs::write(&file, short.clone() + &long).expect("written");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" \"$@\""]).arg(example("wiki_filter"));
+    command.args(arguments);
+    let ended = finish(command, &[]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("cannot write") && ended.stderr.contains("lines-00-"), "{ended:?}");
+    assert!(ended.stderr.contains("File too large"), "{ended:?}");
+    assert_eq!(fs::read_dir(&out).expect("a folder").count(), 0);
+
+    // Units before the wrong line are written by all ranks.
+    fs::write(&file, [short.repeat(5).as_bytes(), b"\xFF\n"].concat()).expect("written");
+    let ranks = if mpiexec().is_some() { &[Start::Plain, Start::Ranks(1), Start::Ranks(3)][..] } else { &[] };
+    for &start in ranks {
+        let ended = run(start, "wiki_filter", &arguments, &[]);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stderr.contains("not valid UTF-8"), "{ended:?}");
+        assert_eq!(fs::read_dir(&out).expect("a folder").count(), 0, "{start:?}");
+    }
+}

@@ -37,6 +37,9 @@ pub enum FileProblem {
         /// What it is.
         what: &'static str,
     },
+    /// It is a pipe or a device, which cannot be read in parts.
+    #[error("it is a pipe or a device, and arrays are read part by part: write it to a file first")]
+    NoFile,
     /// It is no file of this format.
     #[error("it cannot be read as {format}: {reason}")]
     Format {

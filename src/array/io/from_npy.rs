@@ -9,7 +9,7 @@ use super::memory::filled;
 use super::npy::{Header, read_region};
 use super::slabs::{Order, layout};
 use super::{FileError, FileProblem, refused};
-use crate::{Block, Client, DType, Delayed, Result};
+use crate::{Block, Client, DType, Delayed, Result, pattern};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
@@ -73,7 +73,7 @@ impl<T: Element> Array<T> {
 
     /// The arrays in all .npy files whose paths match a pattern, in alphabetical order: `part-10.npy` comes
     /// before `part-2.npy`. In a pattern, `*` and `?` stand for any characters and for one character of a name,
-    /// `**` for any folders, `[a-z]` for one of several characters.
+    /// `**` for any folders, `[a-z]` for one of several characters. Only a dot matches a dot at the beginning of a name.
     ///
     /// ```
     /// use serried::array::{Array, Chunks};
@@ -98,10 +98,13 @@ impl<T: Element> Array<T> {
     pub fn from_npy_glob(client: &Client, pattern: &str, chunks: impl Into<Chunks>) -> Result<Self> {
         let place = Location::caller();
         let wrong = |text: String| refused("from_npy_glob", place, ArrayProblem::Argument(text));
-        let matches =
-            glob::glob(pattern).map_err(|error| wrong(format!("the pattern {pattern:?}: {error}")))?;
-        let paths: std::result::Result<Vec<PathBuf>, _> = matches.collect();
-        let paths = paths.map_err(|error| wrong(error.to_string()))?;
+        let matches = pattern::files(Path::new(pattern))
+            .map_err(|problem| wrong(format!("the pattern {pattern:?}: {problem}")))?;
+        let unreadable = |(folder, error): pattern::Unreadable| {
+            refused("from_npy_glob", place, FileProblem::system("open")(error).of(&folder))
+        };
+        let paths = matches.into_iter().map(|path| path.map_err(unreadable));
+        let paths = paths.collect::<Result<Vec<PathBuf>>>()?;
         if paths.is_empty() {
             return Err(wrong(format!("no file matches {pattern:?}")));
         }
@@ -148,6 +151,7 @@ fn open_all(paths: &[&Path], wanted: DType) -> std::result::Result<Vec<(PathBuf,
         // Other ranks may be in other folders.
         let whole = std::path::absolute(path);
         let whole = whole.map_err(FileProblem::system("open")).map_err(|problem| problem.of(path))?;
+        let whole = name_for_all(whole);
         let (_, header) = open(&whole).map_err(|problem| problem.of(path))?;
         if header.dtype != wanted {
             return Err(FileProblem::OtherElements { found: header.dtype, wanted }.of(path).into());
@@ -171,8 +175,22 @@ fn open_all(paths: &[&Path], wanted: DType) -> std::result::Result<Vec<(PathBuf,
     }
 }
 
+/// Every process has another file under `/dev/stdin` and `/proc/self`; the name that such a link leads to is one
+/// for all.
+fn name_for_all(path: PathBuf) -> PathBuf {
+    let is_link = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    match std::fs::canonicalize(&path) {
+        Ok(target) if is_link => target,
+        _ => path,
+    }
+}
+
 /// Opens a file and checks everything about it but its elements.
 fn open(path: &Path) -> std::result::Result<(File, Header), FileProblem> {
+    let about = std::fs::metadata(path).map_err(FileProblem::system("open"))?;
+    if !about.is_file() && !about.is_dir() {
+        return Err(FileProblem::NoFile);
+    }
     let file = File::open(path).map_err(FileProblem::system("open"))?;
     let header = Header::read(&mut BufReader::new(&file))?;
     let length = file.metadata().map_err(FileProblem::system("read"))?.len();

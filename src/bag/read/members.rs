@@ -1,45 +1,32 @@
 //! Where the parts of compressed files begin that can be decoded by themselves.
 
-use std::{fs::File, io, os::unix::fs::FileExt};
-
-/// Where a unit begins, and how many decoded bytes come before it if that is known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(in crate::bag) struct Cut {
-    pub(super) at: u64,
-    pub(super) decoded: u64,
-}
+use super::source::Source;
+use crate::bag::error::Fault;
 
 /// The parts of a file that can be decoded by themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(in crate::bag) struct Parts {
-    pub(super) cuts: Vec<Cut>,
-    /// Where the last one ends, in the same way.
-    pub(super) end: Cut,
+pub(super) struct Parts {
+    /// Where they begin.
+    pub(super) cuts: Vec<u64>,
+    /// Where the last one ends.
+    end: u64,
 }
 
 impl Parts {
     /// Where a part begins, or the last one ends.
-    pub(super) fn cut(&self, part: u64) -> Cut {
+    pub(super) fn cut(&self, part: u64) -> u64 {
         self.cuts.get(part as usize).copied().unwrap_or(self.end)
     }
 }
 
-/// Puts the beginnings of parts together to units of at least `unit` compressed bytes.
-pub(super) fn joined(parts: Parts, unit: u64) -> Parts {
-    let mut cuts: Vec<Cut> = Vec::new();
-    for part in parts.cuts {
-        if cuts.last().is_none_or(|last| part.at - last.at >= unit) {
-            cuts.push(part);
-        }
-    }
-    Parts { cuts, end: parts.end }
-}
-
 /// The blocks of a file that `bgzip` has made, or nothing if it is not such a file to its end. Each is a member
 /// that tells its own length.
-pub(super) fn of_bgzip(file: &File, size: u64) -> io::Result<Parts> {
-    walk(size, |at| {
+pub(super) fn of_bgzip(file: &Source, size: u64, unit: u64) -> Result<Option<Parts>, Fault> {
+    walk(size, unit, |at| {
         let mut header = [0; 18];
+        if at + header.len() as u64 > size {
+            return Ok(None);
+        }
         file.read_exact_at(&mut header, at)?;
         Ok(bgzip_length(&header).map(|length| at + length))
     })
@@ -54,10 +41,10 @@ pub(super) fn bgzip_length(header: &[u8]) -> Option<u64> {
 }
 
 /// The frames of a zstd file, or nothing if their lengths do not add up to it.
-pub(super) fn of_zstd(file: &File, size: u64) -> io::Result<Parts> {
-    walk(size, |at| {
+pub(super) fn of_zstd(file: &Source, size: u64, unit: u64) -> Result<Option<Parts>, Fault> {
+    walk(size, unit, |at| {
         let mut header = [0; 8];
-        let known = header.len().min((size - at) as usize);
+        let known = (header.len() as u64).min(size - at) as usize;
         file.read_exact_at(&mut header[..known], at)?;
         let word = |from: usize| u32::from_le_bytes([0, 1, 2, 3].map(|byte| header[from + byte]));
         if word(0) & 0xFFFF_FFF0 == 0x184D_2A50 {
@@ -66,20 +53,23 @@ pub(super) fn of_zstd(file: &File, size: u64) -> io::Result<Parts> {
         if word(0) != ZSTD {
             return Ok(None);
         }
-        end_of_frame(file, at + 4, header[4])
+        end_of_frame(file, size, at + 4, header[4])
     })
 }
 
-pub(super) const ZSTD: u32 = 0xFD2F_B528;
+const ZSTD: u32 = 0xFD2F_B528;
 
 /// Where a frame ends (RFC 8878, 3.1.1): its descriptor is at `at`.
-fn end_of_frame(file: &File, at: u64, descriptor: u8) -> io::Result<Option<u64>> {
+fn end_of_frame(file: &Source, size: u64, at: u64, descriptor: u8) -> Result<Option<u64>, Fault> {
     let single = descriptor & 0x20 != 0;
     let dictionary = [0, 1, 2, 4][usize::from(descriptor & 3)];
     let content = [u64::from(single), 2, 4, 8][usize::from(descriptor >> 6)];
     let mut at = at + 1 + u64::from(!single) + dictionary + content;
     loop {
         let mut header = [0; 4];
+        if at + 3 > size {
+            return Ok(None);
+        }
         file.read_exact_at(&mut header[..3], at)?;
         let header = u32::from_le_bytes(header);
         let length = match (header >> 1) & 3 {
@@ -94,21 +84,23 @@ fn end_of_frame(file: &File, at: u64, descriptor: u8) -> io::Result<Option<u64>>
     }
 }
 
-/// Steps from part to part; the parts, if the last one ends with the file.
-fn walk(size: u64, mut end: impl FnMut(u64) -> io::Result<Option<u64>>) -> io::Result<Parts> {
-    let mut cuts = Vec::new();
-    let mut at = 0;
+/// Steps from part to part, and puts parts together to units of at least `unit` bytes; nothing, if there is only one
+/// part or the last one does not end with the file.
+fn walk(
+    size: u64,
+    unit: u64,
+    mut end: impl FnMut(u64) -> Result<Option<u64>, Fault>,
+) -> Result<Option<Parts>, Fault> {
+    let (mut cuts, mut at, mut count): (Vec<u64>, u64, u64) = (Vec::new(), 0, 0);
     while at < size {
-        cuts.push(Cut { at, decoded: 0 });
-        at = match end(at) {
-            Ok(Some(end)) => end,
-            Ok(None) => return Ok(Parts::default()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Parts::default()),
-            Err(error) => return Err(error),
+        if cuts.last().is_none_or(|last| at - last >= unit) {
+            cuts.push(at);
+        }
+        count += 1;
+        let Some(end) = end(at)? else {
+            return Ok(None);
         };
+        at = end;
     }
-    if at > size {
-        cuts.clear();
-    }
-    Ok(Parts { cuts, end: Cut { at: size, decoded: 0 } })
+    Ok((at == size && count > 1).then_some(Parts { cuts, end: size }))
 }

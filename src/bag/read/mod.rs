@@ -6,15 +6,21 @@
 //! ends with the first line end behind its stretch.
 
 mod bzip2;
+mod gzip;
+mod locate;
 mod members;
 mod pieces;
 mod plain;
+mod source;
+mod spool;
 mod streams;
 #[cfg(test)]
 mod tests;
 mod units;
 mod xz;
+mod zstd;
 
+pub(super) use bzip2::scan;
 pub(super) use pieces::Pieces;
 pub(super) use units::{Input, InputFile};
 
@@ -46,7 +52,8 @@ pub fn read_lines(
     path: &std::path::Path,
     reading: &super::Reading,
 ) -> Result<(Vec<String>, u64), super::ReadError> {
-    let input = Input::find(&super::Paths::from(path), reading)?;
+    let search = |scans: Vec<bzip2::Scan>| Ok::<_, super::ReadError>(scans.into_iter().map(scan).collect());
+    let input = Input::find(&super::Paths::from(path), reading, None, &search)?;
     let (mut lines, mut skipped) = (Vec::new(), input.missing);
     for unit in 0..input.units() {
         for block in Pieces::new(unit, &input) {

@@ -1,70 +1,34 @@
-//! Compressed stretches that a decoder reads from their beginning.
+//! Units of compressed files, each decoded from its beginning.
 
-use super::{Chunk, Chunks, plain::system, xz};
+use super::{Chunk, Chunks, InputFile, source::Source};
 use crate::bag::error::Fault;
 use std::{
-    fs::File,
-    io::{BufReader, Read, Seek, SeekFrom, Take},
-    ops::Range,
+    io::{self, Read},
+    sync::Arc,
 };
 
-/// The bytes of a stretch of a file.
-pub(super) type Stretch = BufReader<Take<File>>;
-
 /// Bytes that are read of a compressed file at a time.
-const READ: usize = 128 << 10;
-/// Bytes that are decoded at a time behind a stretch.
+pub(super) const READ: usize = 128 << 10;
+/// Bytes that are decoded at a time behind a unit.
 const BEYOND: usize = 4 << 10;
 
-/// Which decoder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Codec {
-    Gzip,
-    Zstd,
-    /// With the bytes that the file begins with, and how long the stretch and what follows it are when they are
-    /// decoded.
-    Xz(xz::Blocks),
-}
+/// The decoded bytes of something that is whole in itself: to its end, or to an error.
+pub(super) type Decoded = Box<dyn Read + Send>;
 
-/// The decoded bytes of a stretch, and those of what follows.
+/// The decoded bytes of a unit, and those of the units that follow it.
 pub(super) struct Streams {
-    codec: Codec,
-    file: File,
-    stretch: Range<u64>,
-    size: u64,
-    reader: Option<Box<dyn Read + Send>>,
-    beyond: bool,
+    file: Arc<InputFile>,
+    source: Source,
+    first: u64,
+    /// The one that is being read.
+    unit: u64,
+    reader: Option<Decoded>,
 }
 
 impl Streams {
-    pub(super) fn new(file: File, codec: Codec, stretch: Range<u64>, size: u64) -> Result<Self, Fault> {
-        super::plain::will_need(&file, &stretch);
-        let mut streams = Streams { codec, file, stretch, size, reader: None, beyond: false };
-        streams.reader = Some(streams.open()?);
-        Ok(streams)
-    }
-
-    /// A decoder for the stretch, or for what follows.
-    fn open(&mut self) -> Result<Box<dyn Read + Send>, Fault> {
-        let range = if self.beyond { self.stretch.end..self.size } else { self.stretch.clone() };
-        // Nobody reads from the other handle on the file any more, so the position that they share is free.
-        let mut file = self.file.try_clone().map_err(system)?;
-        file.seek(SeekFrom::Start(range.start)).map_err(system)?;
-        let bytes: Stretch = BufReader::with_capacity(READ, file.take(range.end - range.start));
-        Ok(match &self.codec {
-            Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(bytes)),
-            Codec::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(bytes).map_err(system)?),
-            Codec::Xz(blocks) => Box::new(blocks.reader(bytes, self.beyond).map_err(system)?),
-        })
-    }
-
-    fn fault(&self, error: &std::io::Error) -> Fault {
-        let format = match self.codec {
-            Codec::Gzip => "gzip",
-            Codec::Zstd => "zstd",
-            Codec::Xz(_) => "xz",
-        };
-        Fault::Compressed { format, problem: error.to_string() }
+    pub(super) fn new(file: Arc<InputFile>, source: Source, unit: u64) -> Result<Self, Fault> {
+        let reader = Some(file.decoded(&source, unit)?);
+        Ok(Streams { file, source, first: unit, unit, reader })
     }
 }
 
@@ -74,17 +38,31 @@ impl Chunks for Streams {
             let Some(reader) = &mut self.reader else {
                 return Ok(Chunk::End);
             };
-            let most = if self.beyond { BEYOND } else { wanted };
+            let is_own = self.unit == self.first;
+            let most = if is_own { wanted } else { BEYOND };
             out.reserve(most);
-            let read = reader.take(most as u64).read_to_end(out).map_err(|error| self.fault(&error))?;
-            if read > 0 {
-                return Ok(if self.beyond { Chunk::Beyond } else { Chunk::Own });
+            if reader.take(most as u64).read_to_end(out)? > 0 {
+                return Ok(if is_own { Chunk::Own } else { Chunk::Beyond });
             }
-            self.reader = None;
-            if !self.beyond && self.stretch.end < self.size {
-                self.beyond = true;
-                self.reader = Some(self.open()?);
-            }
+            self.unit += 1;
+            self.reader = match self.unit < self.file.units() {
+                true => Some(self.file.decoded(&self.source, self.unit)?),
+                false => None,
+            };
         }
     }
+}
+
+/// What a decoder says of data of a format; what the system said is that.
+pub(super) fn damaged(format: &'static str) -> impl Fn(io::Error) -> io::Error {
+    move |error| match error.kind() {
+        io::ErrorKind::Interrupted => error,
+        _ if error.get_ref().is_some_and(|inner| inner.is::<Fault>()) => error,
+        _ => damage(format, error.to_string()),
+    }
+}
+
+/// Data of a format that are not as they should be.
+pub(super) fn damage(format: &'static str, problem: impl Into<String>) -> io::Error {
+    io::Error::other(Fault::Compressed { format, problem: problem.into() })
 }

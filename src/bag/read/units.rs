@@ -1,30 +1,29 @@
-//! How files are divided.
+//! The input files, and how each is divided.
 
 use super::{
     super::{
         error::{Fault, ReadError},
         paths::Paths,
         reading::{Faults, Reading},
-        text::Place,
     },
-    Chunk, Chunks, bzip2,
+    Chunks, bzip2, gzip,
     members::{self, Parts, bgzip_length},
     plain::Plain,
-    streams::{Codec, Streams},
-    xz,
+    source::{self, Origin, Source},
+    streams::{Decoded, Streams},
+    xz, zstd,
 };
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::File,
-    io::{self, Read},
     ops::Range,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// The files to be read, and how.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Input {
-    pub(in crate::bag) files: Vec<InputFile>,
+    pub(in crate::bag) files: Vec<Arc<InputFile>>,
     pub(in crate::bag) reading: Reading,
     /// Names that are no files, where faults are counted.
     pub(in crate::bag) missing: u64,
@@ -34,17 +33,18 @@ pub(crate) struct Input {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct InputFile {
     pub(in crate::bag) path: PathBuf,
+    origin: Origin,
     size: u64,
     format: Format,
     division: Division,
+    largest_window: u64,
     /// The number of its first unit among those of all files.
     pub(super) first_unit: u64,
-    units: u64,
 }
 
 /// What a file is, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Format {
+pub(super) enum Format {
     Plain,
     Gzip,
     Bzip2,
@@ -57,11 +57,17 @@ enum Format {
 enum Division {
     /// At multiples of so many bytes.
     Every(u64),
-    /// Where parts begin that can be decoded by themselves.
+    /// Where members or frames begin.
     At(Parts),
+    /// Where blocks begin.
+    Bzip2(bzip2::Units),
+    Xz(xz::Units),
     /// Not at all.
     Whole,
 }
+
+/// Searches files for bzip2 blocks.
+pub(in crate::bag) type Search<'s, E> = &'s dyn Fn(Vec<bzip2::Scan>) -> Result<Vec<Vec<bzip2::Found>>, E>;
 
 /// Bytes of a bzip2 file that make a unit, at most: about 20 blocks, so that one of them more does not matter.
 const BZIP2_UNIT: u64 = 4 << 20;
@@ -70,160 +76,196 @@ const EXPANSION: u64 = 4;
 
 impl Format {
     fn of(first: &[u8]) -> Self {
+        // A file that is cut off in these bytes is a damaged one.
+        let begins = |mark: &[u8]| first.len() > 1 && (first.starts_with(mark) || mark.starts_with(first));
         match first {
-            [0x1f, 0x8b, 8, ..] => Format::Gzip,
-            [b'B', b'Z', b'h', b'1'..=b'9', rest @ ..]
-                if rest.starts_with(&[0x31, 0x41, 0x59]) || rest.starts_with(&[0x17, 0x72, 0x45]) =>
-            {
-                Format::Bzip2
-            }
-            [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Format::Xz,
-            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Format::Zstd,
+            [0x1f, 0x8b, ..] => Format::Gzip,
+            [b'B', b'Z', b'h', b'1'..=b'9', mark @ ..] if is_bzip2(mark) => Format::Bzip2,
+            _ if begins(&[0xFD, b'7', b'z', b'X', b'Z', 0]) => Format::Xz,
+            _ if begins(&[0x28, 0xB5, 0x2F, 0xFD]) => Format::Zstd,
+            [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Format::Zstd,
             _ => Format::Plain,
         }
     }
 
-    fn divide(self, file: &File, size: u64, first: &[u8], reading: &Reading) -> io::Result<Division> {
-        let unit = (reading.block_bytes / EXPANSION).max(1);
-        let parts = match self {
-            Format::Plain => return Ok(Division::Every(reading.block_bytes)),
-            Format::Bzip2 => return Ok(Division::Every(reading.block_bytes.min(BZIP2_UNIT))),
-            Format::Gzip if bgzip_length(first).is_some() => members::of_bgzip(file, size)?,
-            Format::Gzip => Parts::default(),
-            Format::Zstd => members::of_zstd(file, size)?,
-            Format::Xz => xz::blocks(file, size)?,
-        };
-        Ok(if parts.cuts.len() < 2 { Division::Whole } else { Division::At(members::joined(parts, unit)) })
+    /// So many bytes of a file are read again to count lines: about a second's work.
+    pub(super) fn bytes_to_count(self) -> u64 {
+        match self {
+            Format::Plain => 1 << 30,
+            _ => 32 << 20,
+        }
     }
 }
 
+/// Whether bytes behind `BZh9` are the mark of a block or of an end, perhaps a damaged one: text is neither.
+fn is_bzip2(mark: &[u8]) -> bool {
+    let alike = |other: [u8; 6]| mark.iter().zip(other).filter(|(byte, other)| *byte == other).count();
+    let most = alike([0x31, 0x41, 0x59, 0x26, 0x53, 0x59]).max(alike([0x17, 0x72, 0x45, 0x38, 0x50, 0x90]));
+    most >= 3 || (most > 0 && most == mark.len())
+}
+
 impl Input {
-    /// Looks for the files and looks into each.
-    pub(in crate::bag) fn find(paths: &Paths, reading: &Reading) -> Result<Self, ReadError> {
+    /// Looks for the files and looks into each. What can be read only once or here is read; it is kept in the
+    /// folder `scratch`, or the one for temporary files.
+    pub(in crate::bag) fn find<E: From<ReadError>>(
+        paths: &Paths,
+        reading: &Reading,
+        scratch: Option<&Path>,
+        search: Search<'_, E>,
+    ) -> Result<Self, E> {
         let mut input = Input { files: Vec::new(), reading: reading.clone(), missing: 0 };
+        let mut files = Vec::new();
         for path in paths.find() {
-            match path.and_then(|path| InputFile::look_at(path, input.units(), reading)) {
-                Ok(file) => input.files.push(file),
+            match path.and_then(|path| InputFile::look_at(path, reading, scratch)) {
+                Ok(file) => files.push(file),
                 Err(error) if reading.faults == Faults::Skip => {
                     log::warn!("left out: {error}");
                     input.missing += 1;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
+        }
+        let unit = reading.block_bytes.min(BZIP2_UNIT);
+        let scans = |file: &InputFile| match file.format {
+            Format::Bzip2 if file.size > unit => bzip2::Scan::all(&file.origin, file.size),
+            _ => Vec::new(),
+        };
+        let all: Vec<bzip2::Scan> = files.iter().flat_map(scans).collect();
+        let mut found = if all.is_empty() { Vec::new() } else { search(all)? }.into_iter();
+        for mut file in files {
+            let found: Vec<bzip2::Found> = found.by_ref().take(scans(&file).len()).flatten().collect();
+            if file.format == Format::Bzip2 && file.size > unit {
+                file.division = Division::Bzip2(bzip2::Units::of(file.size, &found, unit));
+            }
+            file.first_unit = input.units();
+            input.files.push(Arc::new(file));
         }
         Ok(input)
     }
 
     /// The number of units of all files.
     pub(in crate::bag) fn units(&self) -> u64 {
-        self.files.last().map_or(0, |file| file.first_unit + file.units)
+        self.files.last().map_or(0, |file| file.first_unit + file.units())
     }
 
     /// The file of a unit.
     pub(super) fn file_of(&self, unit: u64) -> usize {
-        self.files.partition_point(|file| file.first_unit + file.units <= unit)
+        self.files.partition_point(|file| file.first_unit + file.units() <= unit)
     }
 }
 
 impl InputFile {
-    fn look_at(path: PathBuf, first_unit: u64, reading: &Reading) -> Result<Self, ReadError> {
-        let system = |error| ReadError::system(&path, error);
-        let mut file = File::open(&path).map_err(system)?;
-        let metadata = file.metadata().map_err(system)?;
-        if metadata.is_dir() {
-            return Err(system(io::ErrorKind::IsADirectory.into()));
-        }
-        let mut first = Vec::with_capacity(32);
-        (&mut file).take(32).read_to_end(&mut first).map_err(system)?;
-        let (size, format) = (metadata.len(), Format::of(&first));
-        let division = format.divide(&file, size, &first, reading).map_err(system)?;
-        let units = match &division {
-            Division::Every(bytes) => size.div_ceil(*bytes),
+    fn look_at(path: PathBuf, reading: &Reading, scratch: Option<&Path>) -> Result<Self, ReadError> {
+        let found = source::find(&path, scratch).map_err(|error| ReadError::system(&path, error))?;
+        let (source, size) = (&found.source, found.size);
+        let mut first = vec![0; size.min(32) as usize];
+        let looked_at = source.read_exact_at(&mut first, 0).and_then(|()| {
+            let format = Format::of(&first);
+            Ok((format, divide(format, source, size, &first, reading)?))
+        });
+        let (format, division) = looked_at.map_err(|fault| ReadError::of_file(&path, fault))?;
+        Ok(InputFile {
+            path,
+            origin: found.origin,
+            size,
+            format,
+            division,
+            largest_window: reading.largest_window,
+            first_unit: 0,
+        })
+    }
+
+    /// The number of units.
+    pub(super) fn units(&self) -> u64 {
+        match &self.division {
+            Division::Every(bytes) => self.size.div_ceil(*bytes),
             Division::At(parts) => parts.cuts.len() as u64,
+            Division::Bzip2(units) => units.count(),
+            Division::Xz(units) => units.count(),
             Division::Whole => 1,
-        };
-        Ok(InputFile { path, size, format, division, first_unit, units })
+        }
     }
 
     /// The stretch of the file that is its unit `unit`.
-    fn stretch(&self, unit: u64) -> Range<u64> {
+    pub(super) fn stretch(&self, unit: u64) -> Range<u64> {
         match &self.division {
-            Division::Every(bytes) => unit * bytes..self.size.min((unit + 1) * bytes),
-            Division::At(parts) => parts.cut(unit).at..parts.cut(unit + 1).at,
+            Division::Every(bytes) => unit * bytes..self.size.min((unit + 1).saturating_mul(*bytes)),
+            Division::At(parts) => parts.cut(unit)..parts.cut(unit + 1),
+            Division::Bzip2(units) => units.stretch(unit),
+            Division::Xz(units) => units.stretch(unit),
             Division::Whole => 0..self.size,
+        }
+    }
+
+    /// Decoded bytes before a unit, if they are known.
+    pub(super) fn bytes_before(&self, unit: u64) -> Option<u64> {
+        match &self.division {
+            Division::Xz(units) => Some(units.decoded_before(unit)),
+            Division::Every(_) => Some(self.stretch(unit).start),
+            _ => (unit == 0).then_some(0),
         }
     }
 
     /// Bytes before a unit, as far as the format tells.
     pub(super) fn position(&self, unit: u64) -> u64 {
+        self.bytes_before(unit).unwrap_or_else(|| self.stretch(unit).start)
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The bytes of a unit, and of those behind it.
+    pub(super) fn chunks(self: &Arc<Self>, unit: u64) -> Result<Box<dyn Chunks>, Fault> {
+        let source = self.origin.open()?;
+        let stretch = self.stretch(unit);
+        if self.format == Format::Plain {
+            return Ok(Box::new(Plain::new(source, stretch, self.size)?));
+        }
+        source.will_need(&stretch);
+        Ok(Box::new(Streams::new(Arc::clone(self), source, unit)?))
+    }
+
+    /// The decoded bytes of a unit of a compressed file.
+    pub(super) fn decoded(&self, source: &Source, unit: u64) -> Result<Decoded, Fault> {
         match (&self.division, self.format) {
-            (Division::At(parts), Format::Xz) => parts.cut(unit).decoded,
-            _ => self.stretch(unit).start,
+            (Division::Bzip2(units), _) => return units.decoded(source.again()?, unit, self.size),
+            (Division::Xz(units), _) => return units.decoded(source, unit),
+            _ => {}
         }
-    }
-
-    /// The bytes of a unit.
-    pub(super) fn chunks(&self, unit: u64) -> Result<Box<dyn Chunks>, Fault> {
-        let file = File::open(&self.path).map_err(super::plain::system)?;
-        let (stretch, size) = (self.stretch(unit), self.size);
-        let codec = match self.format {
-            Format::Plain => return Ok(Box::new(Plain::new(file, stretch, size)?)),
-            Format::Bzip2 => return Ok(Box::new(bzip2::Blocks::new(file, stretch, size)?)),
-            Format::Gzip => Codec::Gzip,
-            Format::Zstd => Codec::Zstd,
-            Format::Xz => Codec::Xz(self.xz_blocks(&file, unit).map_err(super::plain::system)?),
-        };
-        let end = match &self.division {
-            Division::At(parts) => parts.end.at,
-            _ => size,
-        };
-        Ok(Box::new(Streams::new(file, codec, stretch, end)?))
-    }
-
-    fn xz_blocks(&self, file: &File, unit: u64) -> io::Result<xz::Blocks> {
-        match &self.division {
-            Division::At(parts) => xz::Blocks::of(file, parts, unit),
-            _ => Ok(xz::Blocks::whole()),
-        }
-    }
-
-    /// A fault behind `before`, text of a piece at `place`, with the number of its line. That takes reading all
-    /// that comes before it.
-    pub(in crate::bag) fn locate(&self, fault: Fault, place: &Place, before: &[u8]) -> ReadError {
-        let mut error = ReadError::of_file(&self.path, fault);
-        let lines = |bytes: &[u8]| memchr::memchr_iter(b'\n', bytes).count() as u64;
-        if let Ok((bytes_before, lines_before)) = self.count_before(place) {
-            error.offset = Some(bytes_before + before.len() as u64);
-            error.line = Some(1 + lines_before + lines(before));
-        }
-        error
-    }
-
-    /// Bytes and line ends before a place.
-    fn count_before(&self, place: &Place) -> Result<(u64, u64), Fault> {
-        let (mut bytes, mut lines) = (0, 0);
-        let mut buffer = Vec::new();
-        for unit in 0..=place.unit {
-            let mut chunks = self.chunks(unit)?;
-            let mut left = if unit == place.unit { place.offset } else { u64::MAX };
-            while left > 0 {
-                buffer.clear();
-                match chunks.next(left.min(1 << 16) as usize, &mut buffer)? {
-                    Chunk::Own => {}
-                    // A place may lie in a line that goes on behind the unit.
-                    Chunk::Beyond if unit == place.unit => {}
-                    Chunk::Beyond | Chunk::End => break,
-                }
-                buffer.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-                left -= buffer.len() as u64;
-                bytes += buffer.len() as u64;
-                lines += memchr::memchr_iter(b'\n', &buffer).count() as u64;
+        let stretch = source.stretch(self.stretch(unit))?;
+        match self.format {
+            Format::Gzip => {
+                let with_lengths = matches!(self.division, Division::At(_));
+                Ok(Box::new(gzip::Members::new(stretch, with_lengths)))
             }
+            Format::Zstd => zstd::Frames::decoded(stretch, self.largest_window),
+            Format::Xz => xz::streams(stretch),
+            Format::Plain | Format::Bzip2 => Ok(Box::new(stretch)),
         }
-        Ok((bytes, lines))
     }
 
     pub(in crate::bag) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn divide(
+    format: Format,
+    source: &Source,
+    size: u64,
+    first: &[u8],
+    reading: &Reading,
+) -> Result<Division, Fault> {
+    let unit = (reading.block_bytes / EXPANSION).max(1);
+    let parts = match format {
+        Format::Plain => return Ok(Division::Every(reading.block_bytes)),
+        // A large one is divided when it has been searched.
+        Format::Bzip2 => return Ok(Division::Bzip2(bzip2::Units::whole(size))),
+        Format::Gzip if bgzip_length(first).is_some() => members::of_bgzip(source, size, unit)?,
+        Format::Gzip => None,
+        Format::Zstd => members::of_zstd(source, size, unit)?,
+        Format::Xz => return Ok(xz::Units::of(source, size, unit)?.map_or(Division::Whole, Division::Xz)),
+    };
+    Ok(parts.map_or(Division::Whole, Division::At))
 }

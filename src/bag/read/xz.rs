@@ -1,14 +1,22 @@
 //! Blocks of xz files (The .xz File Format, version 1.2.1): the index at the end of a file tells where they are.
+//!
+//! A unit is read as a stream of its own: the file's header, the blocks of the unit, and an index and a footer that
+//! are made of the records that the file's index has of these blocks. So the decoder compares every block with its
+//! record, and all units together are what the file is as a whole.
 
 use super::{
-    members::{Cut, Parts},
-    streams::Stretch,
+    source::{Source, Stretch},
+    streams::{Decoded, READ, damaged},
 };
-use liblzma::bufread::XzDecoder;
+use crate::bag::error::Fault;
+use liblzma::{
+    bufread::XzDecoder,
+    stream::{CONCATENATED, Stream},
+};
+use serde::{Deserialize, Serialize};
 use std::{
-    fs::File,
-    io::{self, Chain, Cursor, ErrorKind, Read},
-    os::unix::fs::FileExt,
+    io::{self, BufRead, BufReader, Cursor, Read},
+    ops::Range,
 };
 
 /// Bytes of the header of a stream, and of its footer.
@@ -16,118 +24,164 @@ const HEADER: u64 = 12;
 /// An index larger than this is not worth reading.
 const LARGEST_INDEX: u64 = 64 << 20;
 
-/// How to decode blocks that are not the first of their file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Blocks {
-    /// The header of the stream, unless the whole file is read.
-    pub(super) header: Option<Vec<u8>>,
-    /// Decoded bytes of the stretch, and of what follows it.
-    pub(super) decoded: [u64; 2],
+/// Where a unit begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Cut {
+    /// The byte of the file.
+    at: u64,
+    /// Decoded bytes before it.
+    decoded: u64,
+    /// The byte of the file at which the record of its first block is.
+    record: u64,
+    /// Blocks before it.
+    blocks: u64,
 }
 
-/// The blocks of a file of one stream, or nothing if it is something else.
-pub(super) fn blocks(file: &File, size: u64) -> io::Result<Parts> {
-    Ok(read_index(file, size)?.unwrap_or_default())
+/// The units of a file of one stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Units {
+    cuts: Vec<Cut>,
+    end: Cut,
 }
 
-fn read_index(file: &File, size: u64) -> io::Result<Option<Parts>> {
-    let mut footer = [0; HEADER as usize];
-    if size < 2 * HEADER {
-        return Ok(None);
+impl Units {
+    /// Those of at least `unit` compressed bytes, or nothing if the file is not of one stream with an index that
+    /// fits, from its first byte to its last.
+    pub(super) fn of(source: &Source, size: u64, unit: u64) -> Result<Option<Self>, Fault> {
+        let mut ends = [[0; HEADER as usize]; 2];
+        if size < 2 * HEADER {
+            return Ok(None);
+        }
+        source.read_exact_at(&mut ends[0], 0)?;
+        source.read_exact_at(&mut ends[1], size - HEADER)?;
+        let [header, footer] = ends;
+        let backward = u32::from_le_bytes([4, 5, 6, 7].map(|byte| footer[byte]));
+        let length = (u64::from(backward) + 1) * 4;
+        let fits = header[8..] == checksum(&header[6..8])
+            && footer[..4] == checksum(&footer[4..10])
+            && header[6..8] == footer[8..10]
+            && &footer[10..] == b"YZ";
+        if !fits || length > LARGEST_INDEX || length + 2 * HEADER > size {
+            return Ok(None);
+        }
+        let mut index = vec![0; length as usize];
+        let at = size - HEADER - length;
+        source.read_exact_at(&mut index, at)?;
+        Ok(Units::of_index(&index, at, unit))
     }
-    file.read_exact_at(&mut footer, size - HEADER)?;
-    let backward = u32::from_le_bytes([4, 5, 6, 7].map(|byte| footer[byte]));
-    let length = (u64::from(backward) + 1) * 4;
-    if &footer[10..] != b"YZ" || length > LARGEST_INDEX || length + 2 * HEADER > size {
-        return Ok(None);
+
+    /// What an index says that begins at a byte of the file.
+    fn of_index(index: &[u8], at: u64, unit: u64) -> Option<Self> {
+        let (content, sum) = index.split_at_checked(index.len().checked_sub(4)?)?;
+        if checksum(content) != *sum {
+            return None;
+        }
+        let mut rest = content.strip_prefix(&[0])?;
+        let records = number(&mut rest)?;
+        let record = |rest: &[u8]| at + (content.len() - rest.len()) as u64;
+        let mut cut = Cut { at: HEADER, decoded: 0, record: record(rest), blocks: 0 };
+        let mut cuts: Vec<Cut> = Vec::new();
+        for _ in 0..records {
+            if cuts.last().is_none_or(|last| cut.at - last.at >= unit) {
+                cuts.push(cut);
+            }
+            let unpadded = number(&mut rest)?;
+            cut.at = cut.at.checked_add(unpadded.checked_next_multiple_of(4)?)?;
+            cut.decoded = cut.decoded.checked_add(number(&mut rest)?)?;
+            cut.record = record(rest);
+            cut.blocks += 1;
+        }
+        let is_padding = rest.len() < 4 && rest.iter().all(|&byte| byte == 0);
+        (is_padding && cut.at == at && cuts.len() > 1).then_some(Units { cuts, end: cut })
     }
-    let mut index = vec![0; length as usize];
-    file.read_exact_at(&mut index, size - HEADER - length)?;
-    Ok(parse_index(&index).filter(|blocks| blocks.end.at + length + HEADER == size))
+
+    pub(super) fn count(&self) -> u64 {
+        self.cuts.len() as u64
+    }
+
+    fn cut(&self, unit: u64) -> Cut {
+        self.cuts.get(unit as usize).copied().unwrap_or(self.end)
+    }
+
+    /// Decoded bytes before a unit.
+    pub(super) fn decoded_before(&self, unit: u64) -> u64 {
+        self.cut(unit).decoded
+    }
+
+    pub(super) fn stretch(&self, unit: u64) -> Range<u64> {
+        self.cut(unit).at..self.cut(unit + 1).at
+    }
+
+    /// The decoded bytes of a unit.
+    pub(super) fn decoded(&self, source: &Source, unit: u64) -> Result<Decoded, Fault> {
+        let (first, last) = (self.cut(unit), self.cut(unit + 1));
+        let mut header = vec![0; HEADER as usize];
+        source.read_exact_at(&mut header, 0)?;
+        let mut records = vec![0; (last.record - first.record) as usize];
+        source.read_exact_at(&mut records, first.record)?;
+        let end = end(last.blocks - first.blocks, &records, &header[6..8]);
+        let blocks = BufReader::with_capacity(READ, source.stretch(first.at..last.at)?);
+        decoder(Cursor::new(header).chain(blocks).chain(Cursor::new(end)), 0)
+    }
 }
 
-fn parse_index(index: &[u8]) -> Option<Parts> {
-    let (index, checksum) = index.split_last_chunk()?;
+/// The decoded bytes of a stretch of whole streams.
+pub(super) fn streams(stretch: Stretch) -> Result<Decoded, Fault> {
+    decoder(BufReader::with_capacity(READ, stretch), CONCATENATED)
+}
+
+fn decoder(bytes: impl BufRead + Send + 'static, flags: u32) -> Result<Decoded, Fault> {
+    let stream = Stream::new_stream_decoder(u64::MAX, flags).map_err(io::Error::from)?;
+    Ok(Box::new(Checked(XzDecoder::new_stream(bytes, stream))))
+}
+
+struct Checked<R>(XzDecoder<R>);
+
+impl<R: BufRead> Read for Checked<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out).map_err(damaged("xz"))
+    }
+}
+
+/// An index of these records, and the footer behind it.
+pub(super) fn end(blocks: u64, records: &[u8], flags: &[u8]) -> Vec<u8> {
+    let mut end = vec![0];
+    let mut rest = blocks;
+    while rest >= 0x80 {
+        end.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    end.push(rest as u8);
+    end.extend_from_slice(records);
+    end.resize(end.len().next_multiple_of(4), 0);
+    let sum = checksum(&end);
+    end.extend(sum);
+    let backward = (end.len() / 4 - 1) as u32;
+    let about = [&backward.to_le_bytes()[..], flags].concat();
+    end.extend(checksum(&about));
+    end.extend(about);
+    end.extend(b"YZ");
+    end
+}
+
+fn checksum(bytes: &[u8]) -> [u8; 4] {
     let mut sum = flate2::Crc::new();
-    sum.update(index);
-    if sum.sum() != u32::from_le_bytes(*checksum) {
-        return None;
-    }
-    let mut rest = index.strip_prefix(&[0])?;
-    let records = number(&mut rest)?;
-    let mut cut = Cut { at: HEADER, decoded: 0 };
-    let mut cuts = Vec::new();
-    for _ in 0..records {
-        cuts.push(cut);
-        let unpadded = number(&mut rest)?;
-        cut.at = cut.at.checked_add(unpadded.checked_next_multiple_of(4)?)?;
-        cut.decoded = cut.decoded.checked_add(number(&mut rest)?)?;
-    }
-    Some(Parts { cuts, end: cut })
+    sum.update(bytes);
+    sum.sum().to_le_bytes()
 }
 
 /// A number of variable length: seven bits a byte, the least first.
-fn number(bytes: &mut &[u8]) -> Option<u64> {
+pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..63).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;
         *bytes = rest;
         value |= u64::from(byte & 0x7F) << shift;
         if byte & 0x80 == 0 {
-            return Some(value);
+            // Another way to write a smaller number.
+            let is_shortest = byte != 0 || shift == 0;
+            return is_shortest.then_some(value);
         }
     }
     None
-}
-
-impl Blocks {
-    /// Those of a file that is read as a whole.
-    pub(super) fn whole() -> Self {
-        Blocks { header: None, decoded: [0; 2] }
-    }
-
-    /// Those of a unit.
-    pub(super) fn of(file: &File, parts: &Parts, unit: u64) -> io::Result<Self> {
-        let mut header = vec![0; HEADER as usize];
-        file.read_exact_at(&mut header, 0)?;
-        let (start, end) = (parts.cut(unit).decoded, parts.cut(unit + 1).decoded);
-        Ok(Blocks { header: Some(header), decoded: [end - start, parts.end.decoded - end] })
-    }
-
-    pub(super) fn reader(&self, bytes: Stretch, beyond: bool) -> io::Result<BlocksReader> {
-        let Some(header) = &self.header else {
-            let stream =
-                liblzma::stream::Stream::new_stream_decoder(u64::MAX, liblzma::stream::CONCATENATED)?;
-            let bytes = Cursor::new(Vec::new()).chain(bytes);
-            return Ok(BlocksReader { decoder: XzDecoder::new_stream(bytes, stream), left: None });
-        };
-        let bytes = Cursor::new(header.clone()).chain(bytes);
-        Ok(BlocksReader { decoder: XzDecoder::new(bytes), left: Some(self.decoded[usize::from(beyond)]) })
-    }
-}
-
-/// Decodes blocks behind the header of their stream, and stops without its end.
-pub(super) struct BlocksReader {
-    decoder: XzDecoder<Chain<Cursor<Vec<u8>>, Stretch>>,
-    left: Option<u64>,
-}
-
-impl Read for BlocksReader {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let Some(left) = &mut self.left else {
-            return self.decoder.read(out);
-        };
-        if *left > 0 {
-            let most = out.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
-            let read = self.decoder.read(&mut out[..most])?;
-            *left -= read as u64;
-            return Ok(read);
-        }
-        // One more step, so that the check behind the last byte is compared. The end of the stream is missing.
-        match self.decoder.read(&mut [0]) {
-            Ok(_) => Ok(0),
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(0),
-            Err(error) => Err(error),
-        }
-    }
 }

@@ -13,16 +13,16 @@ use std::{
 const KEPT: usize = 8;
 const LARGEST: usize = 4 << 20;
 
-/// What a block is known by: its file, the bit at which it begins, and its checksum.
+/// What a block is known by: its file, the bit at which it begins, and the checksum in its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) file: (u64, u64),
     pub(super) bit: u64,
-    pub(super) checksum: u64,
+    pub(super) checksum: u32,
 }
 
-/// A decoded block, and the bit at which it ends.
-pub(super) type Block = (Arc<Vec<u8>>, u64);
+/// A decoded block.
+pub(super) type Block = Arc<Vec<u8>>;
 
 static BLOCKS: Mutex<VecDeque<(Name, Block)>> = Mutex::new(VecDeque::new());
 
@@ -35,7 +35,7 @@ pub(super) fn take(name: Name) -> Option<Block> {
 
 /// Keeps a block for a neighbour.
 pub(super) fn keep(name: Name, block: &Block) {
-    if block.0.len() > LARGEST {
+    if block.len() > LARGEST {
         return;
     }
     let mut blocks = BLOCKS.lock().unwrap_or_else(PoisonError::into_inner);

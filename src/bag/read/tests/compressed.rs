@@ -11,7 +11,7 @@ use std::{fs, io::Write};
 
 /// Every way to compress a file; the parts become members, frames or blocks where there are such things.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub(super) enum Way {
     Gzip,
     Bgzip,
     Bzip2,
@@ -22,10 +22,10 @@ enum Way {
 const WAYS: [Way; 5] = [Way::Gzip, Way::Bgzip, Way::Bzip2, Way::Zstd, Way::Xz];
 
 impl Way {
-    fn compress(self, parts: &[&[u8]]) -> Vec<u8> {
+    pub(super) fn compress(self, parts: &[&[u8]]) -> Vec<u8> {
         let each = |compress: fn(&[u8]) -> Vec<u8>| parts.iter().flat_map(|part| compress(part)).collect();
         match self {
-            Way::Gzip => each(gzip),
+            Way::Gzip => each(gzip_of),
             Way::Bgzip => each(bgzip),
             Way::Bzip2 => each(|part| {
                 let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::new(1));
@@ -41,7 +41,7 @@ impl Way {
     }
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip_of(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("compressed")
 }
@@ -87,7 +87,7 @@ fn xz(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Random text of about so many bytes that does not compress to nothing.
-fn long_text(bytes: usize, seed: u64) -> String {
+pub(super) fn long_text(bytes: usize, seed: u64) -> String {
     let mut state = seed.wrapping_mul(2) + 1;
     let mut text = String::new();
     while text.len() < bytes {
@@ -226,4 +226,19 @@ fn a_fault_in_compressed_data_names_format_and_place() {
         assert!(format!("{way:?}").to_lowercase().ends_with(format), "{way:?}: {error}");
         assert!(error.offset.is_some() && error.line > Some(1), "{way:?}: {error}");
     }
+}
+
+#[test]
+fn a_zstd_window_may_be_too_large() {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
+    encoder.long_distance_matching(true).and_then(|()| encoder.window_log(28)).expect("a window");
+    encoder.write_all(b"a\nb\n").expect("compressed");
+    let bytes = encoder.finish().expect("compressed");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), bytes).expect("written");
+    let error = read(file.path(), &Reading::new()).expect_err("2^27 is the most");
+    assert!(matches!(error.fault, Fault::Window(bytes) if bytes == 1 << 27), "{error}");
+    assert!(error.to_string().contains("Reading::largest_window"), "{error}");
+    let large = Reading::new().largest_window(1 << 31);
+    assert_eq!(read(file.path(), &large).expect("allowed").0, ["a", "b"]);
 }

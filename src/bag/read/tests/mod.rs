@@ -1,6 +1,8 @@
 //! What is read is what a serial reader reads, whatever the sizes of blocks and pieces.
 
 mod compressed;
+mod reference;
+mod special;
 
 use super::read_lines as read;
 use crate::bag::{
@@ -116,8 +118,53 @@ fn files_come_in_the_order_of_their_names() {
 #[test]
 fn a_line_may_be_too_long() {
     let file = tempfile::NamedTempFile::new().expect("a file");
-    fs::write(file.path(), "a\n".to_owned() + &"b".repeat(5000) + "\nc\n").expect("written");
-    let reading = Reading { piece_bytes: 100, ..Reading::new().longest_line(1000) };
-    let error = read(file.path(), &reading).expect_err("5000 bytes");
-    assert!(matches!(error.fault, Fault::LongLine(1000)), "{error}");
+    let (long, longest) = ("b".repeat(1001), "c".repeat(1000));
+    let text = format!("a\n{long}\n{longest}\n{longest}\r\nd\n{long}{long}\n\n{long}");
+    fs::write(file.path(), text).expect("written");
+    for block in [1, 7, 500, 1500, 1 << 20] {
+        for piece in [1, 100, 1200, 100_000] {
+            let reading =
+                Reading { piece_bytes: piece, ..Reading::new().block_bytes(block).longest_line(1000) };
+            let error = read(file.path(), &reading).expect_err("1001 bytes");
+            assert!(matches!(error.fault, Fault::LongLine(1000)), "{error}");
+            assert_eq!((error.line, error.offset), (Some(2), Some(2)), "{error}, {block}, {piece}");
+            let (lines, skipped) = read(file.path(), &reading.faults(Faults::Skip)).expect("skipped");
+            // The carriage return makes a line of 1001 bytes.
+            assert_eq!(
+                (&lines[..], skipped),
+                (&["a", &longest, "d", ""].map(str::to_owned)[..], 4),
+                "{block}, {piece}"
+            );
+        }
+    }
+}
+
+/// The line is counted where that is cheap; else the place is told by the part of the file.
+#[test]
+fn a_place_is_found_without_reading_all_that_comes_before() {
+    use super::super::{error::PlaceInPart, text::Place};
+    use super::{Input, Pieces};
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let holes = fs::File::options().write(true).open(file.path()).expect("a file");
+    // No disk has this: only what is at the end may be read.
+    let size = 1u64 << 40;
+    holes.set_len(size).expect("room for a hole");
+    std::os::unix::fs::FileExt::write_all_at(&holes, b"\na\nb\n\xFF\n", size - 7).expect("room");
+    let reading = Reading::new();
+    let paths = crate::bag::Paths::from(file.path());
+    let input = Input::find::<crate::bag::ReadError>(&paths, &reading, None, &|_| Ok(Vec::new()));
+    let input = input.expect("a file");
+    let last = input.units() - 1;
+    let begins = last * (8 << 20);
+    // The unit's pieces begin behind its first line end.
+    let error = Pieces::new(last, &input).find_map(Result::err).expect("0xFF is no text");
+    assert_eq!((error.line, error.offset), (None, Some(size - 2)));
+    let offset = size - 2 - begins;
+    assert_eq!(error.part, Some(Box::new(PlaceInPart { begins, line: 4, offset })));
+    let text = error.to_string();
+    assert!(text.contains(&format!(", byte {}, line 4 and byte {offset} of the part", size - 2)), "{text}");
+
+    let place = Place { unit: 2, offset: 5, ..Place::default() };
+    let error = input.files[0].locate(Fault::Encoding, &place, b"abc\nd");
+    assert_eq!((error.line, error.offset, error.part), (Some(2), Some((16 << 20) + 10), None));
 }
