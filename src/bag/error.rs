@@ -40,6 +40,11 @@ pub enum Fault {
     /// A line that memory should not hold.
     #[error("a line is longer than {0} bytes")]
     LongLine(u64),
+    /// A record that memory should not hold.
+    #[error(
+        "a record is longer than {0} bytes; is a quote not closed? `Reading::longest_line` allows longer ones"
+    )]
+    LongRecord(u64),
     /// A compressed file that cannot be decompressed.
     #[error("the {format} data is damaged or cut off: {problem}")]
     Compressed {

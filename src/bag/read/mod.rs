@@ -11,7 +11,7 @@ mod pieces;
 mod plain;
 mod streams;
 #[cfg(test)]
-mod tests;
+pub(in crate::bag) mod tests;
 mod units;
 mod xz;
 

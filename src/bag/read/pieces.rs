@@ -3,7 +3,7 @@
 use super::{Chunk, Chunks, Input, InputFile};
 use crate::bag::{
     block::LineBlock,
-    encoding,
+    encoding::{self, Decoded},
     error::{Fault, ReadError},
     reading::{Faults, Reading},
     text::{Place, give_back, spare},
@@ -52,11 +52,11 @@ impl Pieces {
             place.offset = 3;
         }
         match encoding::decode(bytes, self.reading.encoding) {
-            Ok(text) => Ok(LineBlock::new(text, place, 0)),
+            Ok(decoded) => Ok(LineBlock::new(decoded, place, 0)),
             Err(bytes) => {
-                let (text, skipped, first) = encoding::valid_lines(&bytes);
+                let (decoded, skipped, first) = encoding::valid_lines(&bytes);
                 self.fault(Fault::Encoding, &place, &bytes[..first])?;
-                Ok(LineBlock::new(text, place, skipped))
+                Ok(LineBlock::new(decoded, place, skipped))
             }
         }
     }
@@ -83,7 +83,7 @@ impl Iterator for Pieces {
             Ok(Some((offset, bytes))) => Some(self.piece(bytes, offset)),
             Err(fault) => {
                 let place = Place { offset: self.lines.given, ..self.place.clone() };
-                let skipped = || LineBlock::new(String::new(), place.clone(), 1);
+                let skipped = || LineBlock::new(Decoded::default(), place.clone(), 1);
                 Some(self.fault(fault, &place, &[]).map(|()| skipped()))
             }
         }

@@ -120,7 +120,7 @@ impl Input {
     }
 
     /// The file of a unit.
-    pub(super) fn file_of(&self, unit: u64) -> usize {
+    pub(in crate::bag) fn file_of(&self, unit: u64) -> usize {
         self.files.partition_point(|file| file.first_unit + file.units <= unit)
     }
 }
@@ -155,15 +155,35 @@ impl InputFile {
     }
 
     /// Bytes before a unit, as far as the format tells.
-    pub(super) fn position(&self, unit: u64) -> u64 {
+    pub(in crate::bag) fn position(&self, unit: u64) -> u64 {
         match (&self.division, self.format) {
             (Division::At(parts), Format::Xz) => parts.cut(unit).decoded,
             _ => self.stretch(unit).start,
         }
     }
 
+    /// The numbers of its units among those of all files.
+    pub(in crate::bag) fn units(&self) -> Range<u64> {
+        self.first_unit..self.first_unit + self.units
+    }
+
+    /// Whether [`position`](Self::position) is that in the decoded bytes, for all units.
+    pub(in crate::bag) fn tells_positions(&self) -> bool {
+        self.units < 2 || matches!(self.format, Format::Plain | Format::Xz)
+    }
+
+    /// The last bytes of a unit's own stretch, if they can be read without those before them.
+    pub(in crate::bag) fn tail(&self, unit: u64, bytes: u64) -> Result<Option<Box<dyn Chunks>>, Fault> {
+        let Range { start, end } = self.stretch(unit);
+        if self.format != Format::Plain || end - start <= bytes {
+            return Ok(None);
+        }
+        let file = File::open(&self.path).map_err(super::plain::system)?;
+        Ok(Some(Box::new(Plain::new(file, end - bytes..end, self.size)?)))
+    }
+
     /// The bytes of a unit.
-    pub(super) fn chunks(&self, unit: u64) -> Result<Box<dyn Chunks>, Fault> {
+    pub(in crate::bag) fn chunks(&self, unit: u64) -> Result<Box<dyn Chunks>, Fault> {
         let file = File::open(&self.path).map_err(super::plain::system)?;
         let (stretch, size) = (self.stretch(unit), self.size);
         let codec = match self.format {
