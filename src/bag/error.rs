@@ -1,6 +1,10 @@
 //! What can be wrong with input.
 
-use std::{fmt, io, path::Path, sync::Arc};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// What is wrong with an input file, and where.
 #[derive(Debug, Clone)]
@@ -84,3 +88,17 @@ impl fmt::Display for ReadError {
 }
 
 impl std::error::Error for ReadError {}
+
+/// An output file that cannot be written, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: cannot be written: {problem}", .file.display())]
+pub(super) struct WriteError {
+    file: PathBuf,
+    problem: String,
+}
+
+impl WriteError {
+    pub(super) fn new(file: &Path, problem: impl fmt::Display) -> Self {
+        WriteError { file: file.to_owned(), problem: problem.to_string() }
+    }
+}

@@ -1,6 +1,6 @@
 //! Writing: a file for each unit of the input.
 
-use super::{bag::Bag, lines::Lines, part::Part, text::Place};
+use super::{bag::Bag, error::WriteError, json, lines::Lines, part::Part, text::Place};
 use crate::client::{Client, Delayed, Map};
 use crate::wire::Value;
 use serde::{Deserialize, Serialize};
@@ -89,26 +89,35 @@ impl Target {
     }
 
     /// Adds a piece to the file of its unit; the files that were begun.
-    fn write(&self, source: u64, place: &Place, bytes: Vec<u8>) -> io::Result<Vec<PathBuf>> {
+    fn write(&self, source: u64, place: &Place, bytes: Vec<u8>) -> Result<Vec<PathBuf>, WriteError> {
         let name = self.name(source, place.number);
         let temporary = self.temporary(&name);
-        let bytes = self.compression.compress(bytes)?;
         let begins = place.piece == 0;
-        let mut file = match begins {
-            true => File::create(temporary)?,
-            false => OpenOptions::new().append(true).create(true).open(temporary)?,
+        let write = || {
+            let bytes = self.compression.compress(bytes)?;
+            let mut file = match begins {
+                true => File::create(&temporary)?,
+                false => OpenOptions::new().append(true).create(true).open(&temporary)?,
+            };
+            file.write_all(&bytes)
         };
-        file.write_all(&bytes)?;
+        write().map_err(|error| {
+            // What is left of a file that is not complete is of no use.
+            let _ = fs::remove_file(&temporary);
+            WriteError::new(&name, error)
+        })?;
         Ok(if begins { vec![name] } else { Vec::new() })
     }
 
     /// Gives all files their names.
-    fn finish(&self, mut names: Vec<PathBuf>) -> io::Result<Vec<PathBuf>> {
+    fn finish(&self, mut names: Vec<PathBuf>) -> Result<Vec<PathBuf>, WriteError> {
         names.sort_unstable();
         for name in &names {
             let temporary = self.temporary(name);
-            File::open(&temporary)?.sync_all()?;
-            fs::rename(temporary, name)?;
+            let finished = File::open(&temporary).and_then(|file| file.sync_all());
+            finished
+                .and_then(|()| fs::rename(temporary, name))
+                .map_err(|error| WriteError::new(name, error))?;
         }
         Ok(names)
     }
@@ -187,6 +196,9 @@ impl Lines {
 impl<T: Value + Clone> Bag<T> {
     /// Writes the values as JSON, one on a line, as [`Lines::write_text`] does: `stem-00-000000.jsonl` and so
     /// on.
+    ///
+    /// [`read_json_lines`](Client::read_json_lines) gives the same values again, every bit of every number. A float
+    /// that is not finite is an error, since JSON has no word for it and would have a null in its place.
     #[track_caller]
     #[must_use]
     pub fn write_json_lines(
@@ -199,7 +211,8 @@ impl<T: Value + Clone> Bag<T> {
         let write = |part: Part<T>, (source, target): &(u64, Target)| {
             let mut bytes = Vec::new();
             for value in part.values.iter() {
-                serde_json::to_writer(&mut bytes, value)?;
+                json::write(value, &mut bytes)
+                    .map_err(|problem| WriteError::new(&target.name(*source, part.place.number), problem))?;
                 bytes.push(b'\n');
             }
             target.write(*source, &part.place, bytes)

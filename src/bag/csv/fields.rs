@@ -29,7 +29,8 @@ impl<'a> Record<'a> {
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, String> {
         let mut fields = Fields { record: self, next: 0 };
         T::deserialize(&mut fields).map_err(|wrong| match wrong.field {
-            None => wrong.problem,
+            // Of a field that has no column.
+            None => format!("{}; the columns are `{}`", wrong.problem, cut(&self.columns.join("`, `"))),
             Some(number) => {
                 let column = self.columns.get(number).map_or("", |name| name);
                 let text = self.field(number).unwrap_or_default();

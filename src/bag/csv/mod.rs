@@ -24,7 +24,7 @@ use super::{
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::wire::Value;
-use pieces::{Pieces, Shared};
+use pieces::{Header, Pieces, Shared};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use survey::Survey;
@@ -37,6 +37,8 @@ struct Table {
     input: Input,
     separator: u8,
     columns: Arc<Vec<String>>,
+    /// Lines end with carriage returns alone.
+    returns: bool,
 }
 
 impl Client {
@@ -108,8 +110,7 @@ impl Client {
     ) -> Result<Bag<T>> {
         check_separator(separator, reading.encoding)?;
         let input = Input::find(&paths.into(), reading)?;
-        let columns = columns(&input, separator)?;
-        let table = Table { input, separator, columns: Arc::new(columns) };
+        let table = Table::new(input, separator)?;
         let (units, missing) = (table.input.units(), table.input.missing);
         let pieces = |unit: u64, (table, survey): &Shared| Pieces::<T>::new(unit, table, survey);
         let parts = |units: u64, survey: &crate::client::Delayed<Survey>| {
@@ -137,12 +138,19 @@ fn check_separator(separator: u8, encoding: Encoding) -> Result<()> {
     Err(Error::Usage(format!("separator {:?}: {problem}", char::from(separator))))
 }
 
-/// The names of the columns, of the first file that has a record.
-fn columns(input: &Input, separator: u8) -> Result<Vec<String>> {
+impl Table {
+    fn new(input: Input, separator: u8) -> Result<Self> {
+        let Header { columns, returns } = header(&input, separator)?;
+        Ok(Table { input, separator, columns: Arc::new(columns), returns })
+    }
+}
+
+/// The first record of the first file that has one.
+fn header(input: &Input, separator: u8) -> Result<Header> {
     for file in &input.files {
         match pieces::header(file, separator, &input.reading) {
             Ok(None) => {}
-            Ok(Some(columns)) => return Ok(columns),
+            Ok(Some(header)) => return Ok(header),
             // Names that cannot be read are no reason to take the first record for them.
             Err(trouble) if matches!(trouble.fault, Fault::Encoding | Fault::Record(_)) => {
                 let place = Place { offset: trouble.offset, ..Place::default() };
@@ -154,5 +162,5 @@ fn columns(input: &Input, separator: u8) -> Result<Vec<String>> {
             Err(trouble) => return Err(ReadError::of_file(file.path(), trouble.fault).into()),
         }
     }
-    Ok(Vec::new())
+    Ok(Header { columns: Vec::new(), returns: false })
 }

@@ -76,7 +76,12 @@ impl<T> Pieces<T> {
     }
 
     fn error(&self, offset: u64, fault: Fault) -> ReadError {
-        self.file.locate(fault, &Place { offset, ..self.place.clone() }, &[])
+        let mut error = self.file.locate(fault, &Place { offset, ..self.place.clone() }, &[]);
+        if self.table.returns {
+            // Lines are counted by their line feeds.
+            error.line = None;
+        }
+        error
     }
 
     /// Passes over a fault, or reports it.
@@ -97,12 +102,15 @@ fn open(file: &InputFile, unit: u64, begin: State, table: &Table) -> Result<(Rea
     Ok((reader, header))
 }
 
+/// The first record of a file.
+pub(super) struct Header {
+    pub(super) columns: Vec<String>,
+    /// It ends with a carriage return alone, as lines do then.
+    pub(super) returns: bool,
+}
+
 /// The names of the columns of a file, if it has a record, or what is wrong with them.
-pub(super) fn header(
-    file: &InputFile,
-    separator: u8,
-    reading: &Reading,
-) -> Result<Option<Vec<String>>, Trouble> {
+pub(super) fn header(file: &InputFile, separator: u8, reading: &Reading) -> Result<Option<Header>, Trouble> {
     let chunks = file.chunks(0).map_err(|fault| Trouble { offset: 0, fault })?;
     // What lies behind the first unit follows it, however far.
     let mut reader = Reader::whole(chunks, separator, reading.longest_line)?;
@@ -113,13 +121,14 @@ pub(super) fn header(
     let fault = |fault| Trouble { offset: raw.offset, fault };
     let (text, ends) = scratch.text_of(raw, reading.encoding).map_err(fault)?;
     let record = Record { text, ends, columns: &[], missing: &[] };
-    Ok(Some((0..ends.len()).filter_map(|column| record.field(column)).map(str::to_owned).collect()))
+    let columns = (0..ends.len()).filter_map(|column| record.field(column)).map(str::to_owned).collect();
+    Ok(Some(Header { columns, returns: reader.ended_with_return() }))
 }
 
 /// Whether a file that can be read has the columns of the table; an empty one does.
 pub(super) fn has_columns_of(file: &InputFile, table: &Table) -> bool {
     match header(file, table.separator, &table.input.reading) {
-        Ok(columns) => columns.is_none_or(|columns| columns == *table.columns),
+        Ok(header) => header.is_none_or(|header| header.columns == *table.columns),
         // Whatever is wrong will be found again where its records are read.
         Err(trouble) => !matches!(trouble.fault, Fault::Encoding | Fault::Record(_)),
     }

@@ -180,6 +180,16 @@ impl Reader {
         }
     }
 
+    /// Whether the last record ended with a carriage return and no line feed.
+    pub(super) fn ended_with_return(&mut self) -> bool {
+        let returned = self.at > 0 && self.input[self.at - 1] == b'\r';
+        if returned && self.at == self.input.len() {
+            // What is wrong with what follows is found again when that is read.
+            let _ = self.append();
+        }
+        returned && self.input.get(self.at).is_some_and(|byte| *byte != b'\n')
+    }
+
     /// Replaces the input, which is parsed, by what comes next.
     fn refill(&mut self) -> Result<(), Trouble> {
         self.before += self.input.len() as u64;

@@ -1,6 +1,6 @@
 //! Records are those of a serial reader of the whole text, whatever the sizes of units and pieces.
 
-use super::{Table, columns, pieces::Pieces, quotes::State, survey};
+use super::{Table, pieces::Pieces, quotes::State, survey};
 use crate::bag::{
     Encoding, Faults, Paths, Reading,
     read::{
@@ -21,8 +21,7 @@ fn reading(block: u64, piece: usize) -> Reading {
 /// Header, records and how many were left out, by one thread.
 fn read(path: &Path, reading: &Reading) -> Result<(Row, Vec<Row>, u64)> {
     let input = Input::find(&Paths::from(path), reading)?;
-    let columns = columns(&input, b',')?;
-    let table = Table { input, separator: b',', columns: columns.clone().into() };
+    let table = Table::new(input, b',')?;
     let survey = survey::serial(&table)?;
     let (mut rows, mut skipped) = (Vec::new(), 0);
     for unit in 0..table.input.units() {
@@ -32,7 +31,7 @@ fn read(path: &Path, reading: &Reading) -> Result<(Row, Vec<Row>, u64)> {
             rows.extend(part.values.iter().cloned());
         }
     }
-    Ok((columns, rows, skipped))
+    Ok((table.columns.to_vec(), rows, skipped))
 }
 
 /// The same by the csv crate, which reads what it can of everything.
@@ -316,7 +315,10 @@ fn errors_have_one_position_a_column_and_the_text() {
     let long = error(&format!("a,{},bad,7,,,true", "9x".repeat(100)));
     assert!(long.ends_with("9x…`") && long.len() < 160, "{long}");
     let missing = error_of::<Typed>("word,x\na,1\n");
-    assert_eq!(missing, "t.csv, line 2, byte 7: bad record: missing field `kind`");
+    assert_eq!(missing, "t.csv, line 2, byte 7: bad record: missing field `n`; the columns are `word`, `x`");
+    // Carriage returns count no lines.
+    let returns = error_of::<(u8, u8)>("a,b\r1,2\r3,x\r");
+    assert_eq!(returns, "t.csv, byte 8: bad record: column `b`: invalid digit found in string: `x`");
     let open = error_of::<Row>("a,b\n1,2\n3,\"4\n5,6\n");
     assert_eq!(open, "t.csv, line 3, byte 8: bad record: a quote is not closed");
 }
@@ -346,4 +348,65 @@ fn separators_that_cannot_be_are_refused() {
         assert_eq!(rows.collect().compute()?, [(1, "2þ\n".to_owned())]);
         Ok(())
     });
+}
+
+/// Rows of two fields in any form, and line ends of all kinds.
+fn table(seed: u64) -> String {
+    let fields =
+        ["a", "", "1.5", "\"b\"", "\"c,d\"", "\"e\nf\"", "\"\r\n\"", "\"g\"\"h\"", "6\" pipe", "\"i\"j", "é"];
+    let ends = ["\n", "\n", "\r\n", "\r", "\n\n", "\r\r", "\n  \n"];
+    let mut state = seed;
+    let mut next = |n: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % n
+    };
+    let mut text = ["x,y\n", "\u{feff}x,y\r\n", "\n\"x\",y\r"][next(3)].to_owned();
+    for _ in 0..next(12) {
+        // A line that is empty counts for nothing, so the first field says that there is a record.
+        text += &format!(
+            "{},{}{}",
+            fields[next(fields.len())],
+            fields[next(fields.len())],
+            ends[next(ends.len())]
+        );
+    }
+    text
+}
+
+const PANDAS: &str = "
+import json, sys, pandas
+for name in sys.argv[1:]:
+    rows = pandas.read_csv(name, dtype=str, na_filter=False, index_col=False)
+    print(json.dumps([list(rows.columns)] + rows.values.tolist()))
+";
+
+/// Pandas is asked where it is installed.
+#[test]
+fn pandas_reads_the_same() {
+    let Some(python) = std::env::var_os("SERRIED_TEST_PYTHON") else {
+        return eprintln!("skipped: no Python");
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let files: Vec<_> = (0..200).map(|seed| folder.path().join(format!("{seed:03}"))).collect();
+    for (seed, file) in (0..).zip(&files) {
+        fs::write(file, table(seed)).expect("written");
+    }
+    let has_pandas = std::process::Command::new(&python).args(["-c", "import pandas"]).output();
+    if !has_pandas.is_ok_and(|output| output.status.success()) {
+        return eprintln!("skipped: no pandas");
+    }
+    let output =
+        std::process::Command::new(&python).args(["-c", PANDAS]).args(&files).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(lines.lines().count(), files.len());
+    for (file, line) in files.iter().zip(lines.lines()) {
+        let mut expected: Vec<Row> = serde_json::from_str(line).expect("rows");
+        let columns = expected.remove(0);
+        for block in [1, 7, 1 << 20] {
+            let found = read(file, &reading(block, 10)).expect("records");
+            let text = fs::read_to_string(file).expect("text");
+            assert_eq!(found, (columns.clone(), expected.clone(), 0), "{text:?}");
+        }
+    }
 }
