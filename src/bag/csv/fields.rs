@@ -27,7 +27,7 @@ impl<'a> Record<'a> {
 
     /// The record as a value, or what is wrong with it.
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, String> {
-        let mut fields = Fields { record: self, next: 0 };
+        let mut fields = Fields { record: self, next: 0, start: 0 };
         T::deserialize(&mut fields).map_err(|wrong| match wrong.field {
             // Of a field that has no column.
             None => format!("{}; the columns are `{}`", wrong.problem, cut(&self.columns.join("`, `"))),
@@ -77,19 +77,32 @@ impl de::Error for Wrong {
 struct Fields<'a> {
     record: Record<'a>,
     next: usize,
+    /// Where the next one begins.
+    start: usize,
 }
 
 impl<'a> Fields<'a> {
+    #[inline]
     fn peek(&self) -> Option<&'a str> {
-        self.record.field(self.next)
+        let end = *self.record.ends.get(self.next)?;
+        Some(&self.record.text[self.start..end])
     }
 
+    /// Goes on behind the next field, if there is one.
+    #[inline]
+    fn pass(&mut self) {
+        self.start = self.record.ends.get(self.next).copied().unwrap_or(self.start);
+        self.next += 1;
+    }
+
+    #[inline]
     fn take(&mut self) -> Result<&'a str, Wrong> {
         let field = self.peek().ok_or_else(|| Wrong::custom("the record has too few fields"))?;
-        self.next += 1;
+        self.pass();
         Ok(field)
     }
 
+    #[inline]
     fn is_missing(&self, field: &str) -> bool {
         self.record.missing.iter().any(|word| word == field)
     }
@@ -100,11 +113,13 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field as a number or truth value; blanks around it do not count.
+    #[inline]
     fn parse<N: FromStr<Err: fmt::Display>>(&mut self) -> Result<N, Wrong> {
         let field = self.take()?;
         field.trim_ascii().parse().map_err(|error| self.not_read(field, error))
     }
 
+    #[inline]
     fn integer<N: FromStr<Err: fmt::Display>>(
         &mut self,
         hexadecimal: fn(&str, u32) -> Result<N, ParseIntError>,
@@ -112,23 +127,25 @@ impl<'a> Fields<'a> {
         match self.peek().and_then(|field| field.trim_ascii().strip_prefix("0x")) {
             None => self.parse(),
             Some(digits) => {
-                self.next += 1;
+                self.pass();
                 hexadecimal(digits, 16).map_err(|error| self.wrong(error))
             }
         }
     }
 
     /// The next field as a number that may be missing.
+    #[inline]
     fn float<N: FromStr<Err: fmt::Display>>(&mut self, not_a_number: N) -> Result<N, Wrong> {
         match self.peek() {
             Some(field) if self.is_missing(field) => {
-                self.next += 1;
+                self.pass();
                 Ok(not_a_number)
             }
             _ => self.parse(),
         }
     }
 
+    #[cold]
     fn not_read(&self, field: &str, error: impl fmt::Display) -> Wrong {
         match field.is_empty() || self.is_missing(field) {
             true => self.wrong("the value is missing, and the type is no `Option`"),
@@ -139,7 +156,8 @@ impl<'a> Fields<'a> {
 
 macro_rules! numbers {
     ($($deserialize:ident $visit:ident $parse:expr;)*) => {
-        $(fn $deserialize<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        $(#[inline]
+        fn $deserialize<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
             let parse: fn(&mut Fields<'de>) -> Result<_, Wrong> = $parse;
             visitor.$visit(parse(self)?)
         })*
@@ -208,6 +226,7 @@ impl<'de> Deserializer<'de> for &mut Fields<'de> {
         visitor.visit_borrowed_str(self.take()?)
     }
 
+    #[inline]
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         visitor.visit_borrowed_str(self.take()?)
     }
@@ -220,11 +239,12 @@ impl<'de> Deserializer<'de> for &mut Fields<'de> {
         self.deserialize_bytes(visitor)
     }
 
+    #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         match self.peek() {
             None => visitor.visit_none(),
             Some(field) if field.is_empty() || self.is_missing(field) => {
-                self.next += 1;
+                self.pass();
                 visitor.visit_none()
             }
             Some(_) => visitor.visit_some(self),
@@ -303,18 +323,22 @@ impl<'de> Deserializer<'de> for &mut Fields<'de> {
 impl<'de> MapAccess<'de> for &mut Fields<'de> {
     type Error = Wrong;
 
+    #[inline]
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Wrong> {
         let name = self.record.columns.get(self.next);
         name.map(|name| seed.deserialize(BorrowedStrDeserializer::new(name))).transpose()
     }
 
+    #[inline]
     fn next_value_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<K::Value, Wrong> {
         let field = self.next;
         // What the type itself finds wrong does not say where.
         let located = |wrong: Wrong| Wrong { field: wrong.field.or(Some(field)), ..wrong };
         let value = seed.deserialize(&mut **self).map_err(located)?;
         // A unit reads nothing, but has a column.
-        self.next = self.next.max(field + 1);
+        if self.next == field {
+            self.pass();
+        }
         Ok(value)
     }
 }

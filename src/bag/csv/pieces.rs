@@ -19,6 +19,9 @@ use crate::bag::{
 use serde::de::DeserializeOwned;
 use std::{marker::PhantomData, sync::Arc};
 
+/// Bytes of records in a piece: as values they take several times as much, and are to stay in the cache.
+const PIECE: u64 = 64 << 10;
+
 /// The values that the records of a unit are, in pieces.
 pub(super) struct Pieces<T> {
     reader: Option<Reader>,
@@ -167,37 +170,32 @@ impl Scratch {
     }
 }
 
-/// What became of a record.
-enum Read<T> {
-    Value(T),
-    /// It counts for nothing.
-    Passed,
-}
-
-/// A record as a value.
+/// Appends the value of a record, if it is one that counts.
 fn read<T: DeserializeOwned>(
     raw: RawRecord,
     is_header: bool,
     table: &Table,
     scratch: &mut Scratch,
-) -> Result<Read<T>, Fault> {
+    values: &mut Vec<T>,
+) -> Result<(), Fault> {
     let (text, ends) = scratch.text_of(raw, table.input.reading.encoding)?;
     let columns: &[String] = &table.columns;
     let record = Record { text, ends, columns, missing: &table.input.reading.missing };
     if is_header {
         let same = ends.len() == columns.len()
             && columns.iter().enumerate().all(|(column, name)| record.field(column) == Some(name));
-        return if same { Ok(Read::Passed) } else { Err(Fault::Record(other_columns(columns))) };
+        return if same { Ok(()) } else { Err(Fault::Record(other_columns(columns))) };
     }
     if ends.len() != columns.len() {
         // A line of blanks is an empty line, as readers of tables have it.
         if ends.len() == 1 && text.trim_ascii().is_empty() {
-            return Ok(Read::Passed);
+            return Ok(());
         }
         let problem = format!("{} fields instead of {}: `{}`", ends.len(), columns.len(), cut(text));
         return Err(Fault::Record(problem));
     }
-    record.read().map(Read::Value).map_err(Fault::Record)
+    values.push(record.read().map_err(Fault::Record)?);
+    Ok(())
 }
 
 impl<T: DeserializeOwned> Iterator for Pieces<T> {
@@ -212,6 +210,7 @@ impl<T: DeserializeOwned> Iterator for Pieces<T> {
         let mut reader = self.reader.take()?;
         let (mut values, mut offsets, mut skipped) = (Vec::new(), Vec::new(), 0);
         let mut begin = None;
+        let piece = PIECE.min(self.table.input.reading.piece_bytes as u64);
         let more = loop {
             let raw = match reader.next() {
                 Ok(Some(raw)) => raw,
@@ -226,12 +225,9 @@ impl<T: DeserializeOwned> Iterator for Pieces<T> {
             };
             let offset = raw.offset;
             let is_header = std::mem::replace(&mut self.header, false);
-            match read(raw, is_header, &self.table, &mut self.scratch) {
-                Ok(Read::Value(value)) => {
-                    values.push(value);
-                    offsets.push(offset);
-                }
-                Ok(Read::Passed) => {}
+            match read(raw, is_header, &self.table, &mut self.scratch, &mut values) {
+                // As many names as values.
+                Ok(()) => offsets.resize(values.len(), offset),
                 Err(fault) => {
                     if let Err(error) = self.fault(offset, fault) {
                         return Some(Err(error));
@@ -243,7 +239,7 @@ impl<T: DeserializeOwned> Iterator for Pieces<T> {
                     }
                 }
             }
-            if offset - *begin.get_or_insert(offset) >= self.table.input.reading.piece_bytes as u64 {
+            if offset - *begin.get_or_insert(offset) >= piece {
                 break true;
             }
         };

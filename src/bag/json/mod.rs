@@ -47,8 +47,8 @@ fn near(line: &str, column: usize) -> &str {
     if line.len() <= BEFORE {
         return line;
     }
-    let start = line.floor_char_boundary(column.saturating_sub(BEFORE));
-    &line[start..]
+    let start = (0..=column.saturating_sub(BEFORE)).rev().find(|start| line.is_char_boundary(*start));
+    &line[start.unwrap_or(0)..]
 }
 
 /// Appends a value as JSON, which every reader of JSON gives back. Floats are the shortest text that is theirs alone.

@@ -153,7 +153,7 @@ fn values_draw_independently() {
 fn a_value_is_chosen_whatever_was_filtered_before() {
     let (all, even) = everywhere(|client, _| {
         let numbers = client.bag_range(5..3_000);
-        let even = |i: &u64| i % 2 == 0;
+        let even = |i: &u64| i.is_multiple_of(2);
         client.compute((
             &numbers.sample(0.4, 7).filter(even).collect(),
             &numbers.filter(even).filter_map(Some).sample(0.4, 7).collect(),
