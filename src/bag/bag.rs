@@ -2,6 +2,7 @@
 
 use super::{
     counter::Frequencies,
+    names::{Choice, Names},
     part::{Part, asked, owned},
     text::Place,
 };
@@ -9,7 +10,7 @@ use crate::client::{Client, Delayed, Function, Map, Together};
 use crate::error::Result;
 use crate::task::Args;
 use crate::wire::Value;
-use std::{collections::BTreeMap, hash::Hash, ops::Range};
+use std::{collections::BTreeMap, hash::Hash, ops::Range, sync::Arc};
 
 /// An unordered collection of values that need not fit into memory, made of lines, records, a range or a
 /// vector.
@@ -39,6 +40,10 @@ pub struct Bag<T> {
     pub(super) parts: Vec<Map<Part<T>>>,
     /// Input files that are missing and were passed over.
     pub(super) missing: u64,
+    /// The first unit of the first part by itself, where a part costs a look at the whole input.
+    pub(super) head: Option<Map<Part<T>>>,
+    /// For each part where its units begin, if that takes decoding them.
+    pub(super) positions: Vec<Option<Delayed<Vec<u64>>>>,
     /// What was left out of a bag whose values were taken from rank to rank to make this one. A part of such a bag
     /// costs as much as all of it.
     pub(super) skipped_before: Option<Delayed<u64>>,
@@ -55,11 +60,12 @@ impl Client {
         let length = range.end.saturating_sub(range.start);
         let piece = |piece: u64, (start, end): &(u64, u64)| {
             let first = start + piece * PIECE;
-            let place = Place { position: piece * PIECE, number: piece, ..Place::default() };
-            Part::new((first..(*end).min(first + PIECE)).collect(), place, 0)
+            let place = Place { number: piece, ..Place::default() };
+            // A number is its own name.
+            Part::new((first..(*end).min(first + PIECE)).collect(), Names::From(first), place, 0)
         };
         let parts = self.map_with(piece, 0..length.div_ceil(PIECE), (range.start, range.end));
-        Bag { client: self.clone(), parts: vec![parts], missing: 0, skipped_before: None }
+        Bag::of(self, parts)
     }
 
     /// The values of a collection on rank 0, which travel to the ranks that work on them.
@@ -74,15 +80,27 @@ impl Client {
                 break;
             }
             let unit = pieces.len() as u64;
-            let place = Place { position: unit * PIECE, number: unit, ..Place::default() };
-            pieces.push(Part::new(piece, place, 0));
+            let place = Place { number: unit, ..Place::default() };
+            pieces.push(Part::new(piece, Names::From(unit * PIECE), place, 0));
         }
         let parts = self.map(|piece: Part<T>| piece, pieces).batch(1);
-        Bag { client: self.clone(), parts: vec![parts], missing: 0, skipped_before: None }
+        Bag::of(self, parts)
     }
 }
 
 impl<T: Value + Clone> Bag<T> {
+    /// The bag of one map of pieces.
+    pub(super) fn of(client: &Client, parts: Map<Part<T>>) -> Self {
+        Bag {
+            client: client.clone(),
+            parts: vec![parts],
+            head: None,
+            positions: vec![None],
+            missing: 0,
+            skipped_before: None,
+        }
+    }
+
     /// Another bag of what `stage` makes of each piece.
     #[track_caller]
     pub(super) fn stage<U, A>(&self, stage: fn(Part<T>, &A::Values) -> Part<U>, shared: A) -> Bag<U>
@@ -91,10 +109,16 @@ impl<T: Value + Clone> Bag<T> {
         A: Args<Values: Send + Sync + 'static> + Clone,
     {
         let asked = asked();
-        let of = |parts| self.client.map_with(stage, parts, shared.clone()).label(&asked);
+        self.stages(|_, parts| self.client.map_with(stage, parts, shared.clone()).label(&asked))
+    }
+
+    /// Another bag of what `of` makes of each part, by its number.
+    pub(super) fn stages<U: Value + Clone>(&self, of: impl Fn(u32, &Map<Part<T>>) -> Map<Part<U>>) -> Bag<U> {
         Bag {
             client: self.client.clone(),
-            parts: self.parts.iter().map(of).collect(),
+            parts: (0..).zip(&self.parts).map(|(number, parts)| of(number, parts)).collect(),
+            head: self.head.as_ref().map(|head| of(0, head)),
+            positions: self.positions.clone(),
             missing: self.missing,
             skipped_before: self.skipped_before.clone(),
         }
@@ -122,7 +146,7 @@ impl<T: Value + Clone> Bag<T> {
     }
 
     /// The results of the bags that were put together, as one.
-    fn together<A: Value + Clone>(
+    pub(super) fn together<A: Value + Clone>(
         &self,
         mut results: impl Iterator<Item = Delayed<A>>,
         merge: fn(A, A) -> A,
@@ -163,9 +187,7 @@ impl<T: Value + Clone> Bag<T> {
     #[track_caller]
     #[must_use]
     pub fn map<U: Value + Clone>(&self, function: fn(T) -> U) -> Bag<U> {
-        let stage = |part: Part<T>, (function,): &(fn(T) -> U,)| {
-            part.with(|values| values.into_iter().map(function).collect())
-        };
+        let stage = |part: Part<T>, (function,): &(fn(T) -> U,)| part.map(function);
         self.stage(stage, (Function::new(function),))
     }
 
@@ -179,7 +201,7 @@ impl<T: Value + Clone> Bag<T> {
         A: Args<Values = W> + Clone,
     {
         let stage = |part: Part<T>, (function, shared): &(fn(T, &W) -> U, W)| {
-            part.with(|values| values.into_iter().map(|value| function(value, shared)).collect())
+            part.map(|value| function(value, shared))
         };
         self.stage(stage, (Function::new(function), Together(shared)))
     }
@@ -188,12 +210,7 @@ impl<T: Value + Clone> Bag<T> {
     #[track_caller]
     #[must_use]
     pub fn filter(&self, keep: fn(&T) -> bool) -> Bag<T> {
-        let stage = |part: Part<T>, (keep,): &(fn(&T) -> bool,)| {
-            part.with(|mut values| {
-                values.retain(keep);
-                values
-            })
-        };
+        let stage = |part: Part<T>, (keep,): &(fn(&T) -> bool,)| part.retain(|value, _| keep(value));
         self.stage(stage, (Function::new(keep),))
     }
 
@@ -206,10 +223,7 @@ impl<T: Value + Clone> Bag<T> {
         A: Args<Values = W> + Clone,
     {
         let stage = |part: Part<T>, (keep, shared): &(fn(&T, &W) -> bool, W)| {
-            part.with(|mut values| {
-                values.retain(|value| keep(value, shared));
-                values
-            })
+            part.retain(|value, _| keep(value, shared))
         };
         self.stage(stage, (Function::new(keep), Together(shared)))
     }
@@ -218,9 +232,7 @@ impl<T: Value + Clone> Bag<T> {
     #[track_caller]
     #[must_use]
     pub fn filter_map<U: Value + Clone>(&self, function: fn(T) -> Option<U>) -> Bag<U> {
-        let stage = |part: Part<T>, (function,): &(fn(T) -> Option<U>,)| {
-            part.with(|values| values.into_iter().filter_map(function).collect())
-        };
+        let stage = |part: Part<T>, (function,): &(fn(T) -> Option<U>,)| part.filter_map(function);
         self.stage(stage, (Function::new(function),))
     }
 
@@ -233,9 +245,7 @@ impl<T: Value + Clone> Bag<T> {
         U: Value + Clone,
         I: IntoIterator<Item = U> + 'static,
     {
-        let stage = |part: Part<T>, (function,): &(fn(T) -> I,)| {
-            part.with(|values| values.into_iter().flat_map(function).collect())
-        };
+        let stage = |part: Part<T>, (function,): &(fn(T) -> I,)| part.flat_map(function);
         self.stage(stage, (Function::new(function),))
     }
 
@@ -245,7 +255,7 @@ impl<T: Value + Clone> Bag<T> {
     #[must_use]
     pub fn map_partitions<U: Value + Clone>(&self, function: fn(Vec<T>) -> Vec<U>) -> Bag<U> {
         type Whole<T, U> = (fn(Vec<T>) -> Vec<U>,);
-        let stage = |part: Part<T>, (function,): &Whole<T, U>| part.with(function);
+        let stage = |part: Part<T>, (function,): &Whole<T, U>| part.replace(function);
         self.stage(stage, (Function::new(function),))
     }
 
@@ -260,7 +270,15 @@ impl<T: Value + Clone> Bag<T> {
             }
             (a, b) => a.clone().or_else(|| b.clone()),
         };
-        Bag { client: self.client.clone(), parts, missing: self.missing + other.missing, skipped_before }
+        let positions = self.positions.iter().chain(&other.positions).cloned().collect();
+        Bag {
+            client: self.client.clone(),
+            parts,
+            head: self.head.clone(),
+            positions,
+            missing: self.missing + other.missing,
+            skipped_before,
+        }
     }
 
     /// Each value with what a small table has for its key; values whose key the table lacks are left out.
@@ -285,10 +303,10 @@ impl<T: Value + Clone> Bag<T> {
         K: Value + Ord,
         V: Value + Clone,
     {
-        type Shared<T, K, V> = (fn(&T) -> K, std::sync::Arc<BTreeMap<K, V>>);
+        type Shared<T, K, V> = (fn(&T) -> K, Arc<BTreeMap<K, V>>);
         let stage = |part: Part<T>, (key, table): &Shared<T, K, V>| {
             let found = |value: T| table.get(&key(&value)).cloned().map(|found| (value, found));
-            part.with(|values| values.into_iter().filter_map(found).collect())
+            part.filter_map(found)
         };
         self.stage(stage, (Function::new(key), table))
     }
@@ -297,33 +315,47 @@ impl<T: Value + Clone> Bag<T> {
     #[track_caller]
     #[must_use]
     pub fn product<U: Value + Clone>(&self, other: &Delayed<Vec<U>>) -> Bag<(T, U)> {
-        let stage = |part: Part<T>, (other,): &(std::sync::Arc<Vec<U>>,)| {
-            let pairs = |value: T| other.iter().map(move |with| (value.clone(), with.clone()));
-            part.with(|values| values.into_iter().flat_map(pairs).collect())
+        let stage = |part: Part<T>, (other,): &(Arc<Vec<U>>,)| {
+            part.flat_map(|value| other.iter().map(move |with| (value.clone(), with.clone())))
         };
         self.stage(stage, (other,))
     }
 
-    /// A random choice of the values: each is in it with the probability `fraction`, by the seed and its place
-    /// in the input.
+    /// A random choice of the values: each is in it with the probability `fraction`, by the seed and by where it
+    /// comes from.
     ///
-    /// The choice is the same for any number of ranks and threads. It depends on the block size of the input;
-    /// that of [`Lines::sample`](super::Lines::sample) does not.
+    /// A value comes from a line or record at some place of a file, from a position in a vector, or is an integer
+    /// of a range; and it may be one of several that were made of that. The choice depends on nothing else: it is
+    /// the same for any number of ranks and threads, and for any block size, unless the values were made by
+    /// [`map_partitions`](Self::map_partitions). Bags that are put together draw by themselves. A sample of a
+    /// sample needs another seed; with the same one it takes everything.
+    ///
+    /// Of files of which no format tells how long their parts are when they are decoded (bzip2, `bgzip`, zstd of
+    /// several frames) a sample takes decoding once more.
+    ///
+    /// # Panics
+    /// If `fraction` is not a number from 0 to 1.
     #[track_caller]
     #[must_use]
     pub fn sample(&self, fraction: f64, seed: u64) -> Bag<T> {
-        let stage = |part: Part<T>, (fraction, seed): &(f64, u64)| {
-            let place = part.place.clone();
-            part.with(|mut values| {
-                let mut number = 0;
-                values.retain(|_| {
-                    number += 1;
-                    place.is_chosen(number, *fraction, *seed)
-                });
-                values
-            })
+        let choice = Choice::new(fraction, seed);
+        let stage = |part: Part<T>, (choice, number, positions): &(Choice, u32, Arc<Vec<u64>>)| {
+            let origin = part.origin(*number, positions);
+            part.retain(|_, name| choice.takes(origin, name))
         };
-        self.stage(stage, (fraction, seed))
+        let asked = asked();
+        self.stages(|number, parts| {
+            let positions = self.positions_of(number);
+            self.client.map_with(stage, parts, (choice, number, &positions)).label(&asked)
+        })
+    }
+
+    /// Where the units of a part begin, for those for which their places do not say so.
+    pub(super) fn positions_of(&self, part: u32) -> Delayed<Vec<u64>> {
+        match &self.positions[part as usize] {
+            Some(positions) => positions.clone(),
+            None => self.client.delayed(|(): ()| Vec::new(), ()),
+        }
     }
 
     /// The number of values.
@@ -393,10 +425,10 @@ impl<T: Value + Clone> Bag<T> {
     pub fn collect(&self) -> Delayed<Vec<T>> {
         let asked = asked();
         let of = |parts: &Map<Part<T>>| {
-            let flat = |(parts,): (Vec<Part<T>>,)| {
-                parts.into_iter().flat_map(|part| owned(part.values)).collect::<Vec<T>>()
-            };
-            self.client.delayed(flat, (parts.collect().label(&asked),)).label(&asked)
+            // Names and places need not travel.
+            let values = self.client.map(|part: Part<T>| owned(part.values), parts).label(&asked);
+            let flat = |(parts,): (Vec<Vec<T>>,)| parts.into_iter().flatten().collect::<Vec<T>>();
+            self.client.delayed(flat, (values.collect().label(&asked),)).label(&asked)
         };
         let append = |mut a: Vec<T>, b: Vec<T>| {
             a.extend(b);
@@ -426,6 +458,13 @@ impl<T: Value + Clone> Bag<T> {
     /// What goes wrong in what is read.
     pub fn take(&self, n: usize) -> Result<Vec<T>> {
         let mut taken = Vec::new();
+        if let Some(head) = &self.head {
+            taken = Bag { parts: vec![head.clone()], ..self.clone() }.first(n).compute()?;
+            if taken.len() >= n {
+                return Ok(taken);
+            }
+            taken.clear();
+        }
         for parts in &self.parts {
             let mut units = if self.skipped_before.is_some() { parts.source_len() } else { 1 };
             loop {

@@ -1,6 +1,10 @@
 //! What can be wrong with input.
 
-use std::{fmt, io, path::Path, sync::Arc};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// What is wrong with an input file, and where.
 #[derive(Debug, Clone)]
@@ -54,6 +58,11 @@ pub enum Fault {
     /// A line that memory should not hold.
     #[error("a line is longer than {0} bytes; `Reading::longest_line` allows longer ones, up to 2^31 bytes")]
     LongLine(u64),
+    /// A record that memory should not hold.
+    #[error(
+        "a record is longer than {0} bytes; is a quote not closed? `Reading::longest_line` allows longer ones"
+    )]
+    LongRecord(u64),
     /// A compressed file that cannot be decompressed.
     #[error("the {format} data is damaged or cut off: {problem}")]
     Compressed {
@@ -126,3 +135,17 @@ impl From<io::Error> for Fault {
 }
 
 impl std::error::Error for ReadError {}
+
+/// An output file that cannot be written, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: cannot be written: {problem}", .file.display())]
+pub(super) struct WriteError {
+    file: PathBuf,
+    problem: String,
+}
+
+impl WriteError {
+    pub(super) fn new(file: &Path, problem: impl fmt::Display) -> Self {
+        WriteError { file: file.to_owned(), problem: problem.to_string() }
+    }
+}

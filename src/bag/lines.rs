@@ -4,8 +4,10 @@ use super::{
     bag::{Bag, First},
     block::{Chooser, LineBlock},
     counter::Frequencies,
+    names::{Choice, Names},
     part::Part,
     paths::Paths,
+    positions,
     read::{Input, Pieces, scan},
     reading::Reading,
 };
@@ -13,6 +15,7 @@ use crate::client::{Client, Delayed, Function, Map, Together};
 use crate::error::Result;
 use crate::task::Args;
 use crate::wire::Value;
+use std::sync::Arc;
 
 /// Lines of text files, or parts of lines, in the order of the files.
 ///
@@ -66,11 +69,7 @@ impl Client {
     /// As for [`read_text`](Self::read_text), unless faults are to be skipped.
     #[track_caller]
     pub fn read_text_as(&self, paths: impl Into<Paths>, reading: &Reading) -> Result<Lines> {
-        let input = Input::find(&paths.into(), reading, self.scratch(), &|scans| match scans.len() {
-            // It is done before others have begun.
-            1 => Ok(scans.into_iter().map(scan).collect()),
-            _ => self.map(scan, scans).batch(1).label("search").compute(),
-        })?;
+        let input = self.input(&paths.into(), reading)?;
         let units = input.units();
         let pieces = |unit: u64, (input,): &(Input,)| Pieces::new(unit, input);
         let blocks = self.try_flat_map_with(pieces, 0..units, (input.clone(),)).batch(1).label("read_text");
@@ -78,9 +77,24 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Looks for files, and into them.
+    #[track_caller]
+    pub(super) fn input(&self, paths: &Paths, reading: &Reading) -> Result<Input> {
+        Input::find(paths, reading, self.scratch(), &|scans| match scans.len() {
+            // It is done before others have begun.
+            1 => Ok(scans.into_iter().map(scan).collect()),
+            _ => self.map(scan, scans).batch(1).label("search").compute(),
+        })
+    }
+}
+
 /// Where parts of a line are collected; see [`Lines::parts`].
 #[derive(Debug)]
-pub struct Parts<'c, 'a>(&'c mut Chooser<'a>);
+pub struct Parts<'c, 'a> {
+    chooser: &'c mut Chooser<'a>,
+    number: u32,
+}
 
 impl<'a> Parts<'_, 'a> {
     /// Adds a part of the line.
@@ -89,7 +103,8 @@ impl<'a> Parts<'_, 'a> {
     /// If it is text from elsewhere.
     #[inline]
     pub fn push(&mut self, part: &'a str) {
-        self.0.push(part);
+        self.chooser.push_part(part, self.number);
+        self.number += 1;
     }
 }
 
@@ -110,8 +125,8 @@ impl Lines {
     pub fn filter(&self, keep: fn(&str) -> bool) -> Lines {
         let stage = |block: LineBlock, (keep,): &(fn(&str) -> bool,)| {
             block.choose(|line, chooser| {
-                if keep(line) {
-                    chooser.push(line);
+                if keep(line.text) {
+                    chooser.push(line.text);
                 }
             })
         };
@@ -149,8 +164,8 @@ impl Lines {
     {
         let stage = |block: LineBlock, (keep, shared): &(fn(&str, &W) -> bool, W)| {
             block.choose(|line, chooser| {
-                if keep(line, shared) {
-                    chooser.push(line);
+                if keep(line.text, shared) {
+                    chooser.push(line.text);
                 }
             })
         };
@@ -165,7 +180,7 @@ impl Lines {
     #[must_use]
     pub fn part(&self, part: fn(&str) -> &str) -> Lines {
         let stage = |block: LineBlock, (part,): &(fn(&str) -> &str,)| {
-            block.choose(|line, chooser| chooser.push(part(line)))
+            block.choose(|line, chooser| chooser.push(part(line.text)))
         };
         self.stage(stage, (Function::new(part),))
     }
@@ -191,7 +206,7 @@ impl Lines {
     #[must_use]
     pub fn parts(&self, parts: for<'a> fn(&'a str, &mut Parts<'_, 'a>)) -> Lines {
         let stage = |block: LineBlock, (parts,): &(for<'a> fn(&'a str, &mut Parts<'_, 'a>),)| {
-            block.choose(|line, chooser| parts(line, &mut Parts(chooser)))
+            block.choose(|line, chooser| parts(line.text, &mut Parts { chooser, number: 0 }))
         };
         self.stage(stage, (Function::new(parts),))
     }
@@ -281,9 +296,8 @@ impl Lines {
     #[track_caller]
     #[must_use]
     pub fn map<U: Value + Clone>(&self, function: fn(&str) -> U) -> Bag<U> {
-        let stage = |block: LineBlock, (function,): &(fn(&str) -> U,)| {
-            values(&block, |line, values| values.push(function(line)))
-        };
+        let stage =
+            |block: LineBlock, (function,): &(fn(&str) -> U,)| values(&block, |line| Some(function(line)));
         self.bag(stage, (Function::new(function),))
     }
 
@@ -297,7 +311,7 @@ impl Lines {
         A: Args<Values = W>,
     {
         let stage = |block: LineBlock, (function, shared): &(fn(&str, &W) -> U, W)| {
-            values(&block, |line, values| values.push(function(line, shared)))
+            values(&block, |line| Some(function(line, shared)))
         };
         self.bag(stage, (Function::new(function), Together(shared)))
     }
@@ -306,9 +320,7 @@ impl Lines {
     #[track_caller]
     #[must_use]
     pub fn filter_map<U: Value + Clone>(&self, function: fn(&str) -> Option<U>) -> Bag<U> {
-        let stage = |block: LineBlock, (function,): &(fn(&str) -> Option<U>,)| {
-            values(&block, |line, values| values.extend(function(line)))
-        };
+        let stage = |block: LineBlock, (function,): &(fn(&str) -> Option<U>,)| values(&block, function);
         self.bag(stage, (Function::new(function),))
     }
 
@@ -323,7 +335,7 @@ impl Lines {
     {
         type Shared<U, W> = (fn(&str, &W) -> Option<U>, W);
         let stage = |block: LineBlock, (function, shared): &Shared<U, W>| {
-            values(&block, |line, values| values.extend(function(line, shared)))
+            values(&block, |line| function(line, shared))
         };
         self.bag(stage, (Function::new(function), Together(shared)))
     }
@@ -336,9 +348,7 @@ impl Lines {
         U: Value + Clone,
         I: IntoIterator<Item = U> + 'static,
     {
-        let stage = |block: LineBlock, (function,): &(fn(&str) -> I,)| {
-            values(&block, |line, values| values.extend(function(line)))
-        };
+        let stage = |block: LineBlock, (function,): &(fn(&str) -> I,)| all_values(&block, *function);
         self.bag(stage, (Function::new(function),))
     }
 
@@ -350,21 +360,30 @@ impl Lines {
     }
 
     /// A random choice of the lines: each is in it with the probability `fraction`, by the seed and its place in
-    /// its file.
+    /// its file; parts of a line also by which of them they are.
     ///
-    /// The choice is the same for any number of ranks and threads, and for any block size, if the file is plain,
-    /// xz, or compressed in one piece; if it is divided otherwise, for one block size.
+    /// The choice is the same for any number of ranks and threads, and for any block size. Of files of which no
+    /// format tells how long their parts are when they are decoded (bzip2, `bgzip`, zstd of several frames) a
+    /// sample takes decoding once more. A sample of a sample needs another seed; with the same one it takes
+    /// everything.
+    ///
+    /// # Panics
+    /// If `fraction` is not a number from 0 to 1.
     #[track_caller]
     #[must_use]
     pub fn sample(&self, fraction: f64, seed: u64) -> Lines {
-        let stage = |block: LineBlock, (fraction, seed): &(f64, u64)| {
+        let choice = Choice::new(fraction, seed);
+        let stage = |block: LineBlock, (choice, positions): &(Choice, Arc<Vec<u64>>)| {
+            let origin = block.origin(positions);
             block.choose(|line, chooser| {
-                if block.place().is_chosen(block.offset_of(line) as u64, *fraction, *seed) {
-                    chooser.push(line);
+                if choice.takes(origin, block.name(&line)) {
+                    chooser.push(line.text);
                 }
             })
         };
-        self.stage(stage, (fraction, seed))
+        let positions = positions::of(&self.client, &self.input);
+        let positions = positions.unwrap_or_else(|| self.client.delayed(|(): ()| Vec::new(), ()));
+        self.stage(stage, (choice, &positions))
     }
 
     #[track_caller]
@@ -375,19 +394,38 @@ impl Lines {
     {
         let parts = self.client.map_with(stage, &self.blocks, shared);
         Bag {
-            client: self.client.clone(),
-            parts: vec![parts],
             missing: self.input.missing,
-            skipped_before: None,
+            positions: vec![positions::of(&self.client, &self.input)],
+            ..Bag::of(&self.client, parts)
         }
     }
 }
 
-/// What is made of the lines of a piece.
-fn values<U>(block: &LineBlock, mut make: impl FnMut(&str, &mut Vec<U>)) -> Part<U> {
-    let mut values = Vec::new();
-    block.each(|line| make(line, &mut values));
-    Part::new(values, block.place().clone(), block.skipped)
+/// What is made of the lines of a piece, at most one value of each.
+fn values<U>(block: &LineBlock, mut make: impl FnMut(&str) -> Option<U>) -> Part<U> {
+    let (mut values, mut names) = (Vec::new(), Vec::new());
+    block.visit_items(|line| {
+        if let Some(value) = make(line.text) {
+            values.push(value);
+            names.push(block.name(&line));
+        }
+        true
+    });
+    Part::new(values, Names::Full(names), block.place().clone(), block.skipped)
+}
+
+/// All that is made of the lines of a piece, any number of values of each.
+fn all_values<U, I: IntoIterator<Item = U>>(block: &LineBlock, make: fn(&str) -> I) -> Part<U> {
+    let (mut values, mut names) = (Vec::new(), Vec::new());
+    block.visit_items(|line| {
+        let name = block.name(&line);
+        for (number, value) in (0..).zip(make(line.text)) {
+            values.push(value);
+            names.push(name.child(number));
+        }
+        true
+    });
+    Part::new(values, Names::Full(names), block.place().clone(), block.skipped)
 }
 
 fn first_of(client: &Client, blocks: &Map<LineBlock>, n: usize) -> Delayed<Vec<String>> {

@@ -8,13 +8,17 @@
 mod bag;
 mod block;
 mod counter;
+mod csv;
 mod encoding;
 mod error;
 mod groups;
+mod json;
 mod lines;
+mod names;
 mod numbers;
 mod part;
 mod paths;
+mod positions;
 pub(crate) mod read;
 mod reading;
 mod records;

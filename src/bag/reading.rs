@@ -29,6 +29,7 @@ pub struct Reading {
     pub(super) largest_window: u64,
     pub(super) encoding: Encoding,
     pub(super) faults: Faults,
+    pub(super) missing: Vec<String>,
 }
 
 /// Bytes of a file that are handed out at a time. It is part of what fixes the result of a user's fold, so it
@@ -49,6 +50,7 @@ impl Default for Reading {
             largest_window: LARGEST_WINDOW,
             encoding: Encoding::default(),
             faults: Faults::default(),
+            missing: Vec::new(),
         }
     }
 }
@@ -80,7 +82,35 @@ impl Reading {
         Reading { faults, ..self }
     }
 
-    /// The longest line that is taken for one, since memory has to hold it: by default 2^30 bytes, and never
+    /// Words that stand for a missing value in a file with separated fields, such as `NA`.
+    ///
+    /// A field that is one of them, whole and in the same case, in quotes or not, is `None` for an [`Option`] and
+    /// not a number for an `f64` or `f32`. It is itself for a `String`, and a fault for what cannot be missing: an
+    /// integer, a `bool`, a `char`. An empty field is `None` for an [`Option`] in any case; with `""` among the
+    /// words it is not a number for a float.
+    ///
+    /// ```
+    /// use serried::{bag::Reading, prelude::*};
+    ///
+    /// # fn main() -> serried::Result<()> {
+    /// let file = tempfile::NamedTempFile::new().expect("a file");
+    /// std::fs::write(file.path(), "id,x,y\n1,NA,2.5\n2,3,\n").expect("written");
+    /// serried::run(|client| {
+    ///     let reading = Reading::new().missing(["NA", ""]);
+    ///     let rows = client.read_csv_records_as::<(u8, Option<f64>, f64)>(file.path(), b',', &reading)?;
+    ///     let rows = rows.collect().compute()?;
+    ///     assert_eq!(rows[0], (1, None, 2.5));
+    ///     assert!(rows[1].2.is_nan());
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn missing<S: Into<String>>(self, words: impl IntoIterator<Item = S>) -> Self {
+        Reading { missing: words.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// The longest line, or record of separated fields, that is taken for one, since memory has to hold it: by default 2^30 bytes, and never
     /// more than 2^31.
     #[must_use]
     pub fn longest_line(self, bytes: u64) -> Self {

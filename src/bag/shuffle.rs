@@ -2,6 +2,7 @@
 
 use super::{
     bag::Bag,
+    names::Names,
     part::{Part, asked, owned},
     text::Place,
 };
@@ -52,7 +53,7 @@ type Keyed<T> = Vec<(u64, T)>;
 
 /// What was made of a bucket, as a piece of a bag.
 fn piece<T>(bucket: u64, values: Vec<T>) -> Part<T> {
-    Part::new(values, Place { number: bucket, position: bucket << 32, ..Place::default() }, 0)
+    Part::new(values, Names::From(bucket << 32), Place { number: bucket, ..Place::default() }, 0)
 }
 
 impl<T: Value + Clone> Bag<T> {
@@ -89,8 +90,7 @@ impl<T: Value + Clone> Bag<T> {
         A: Args<Values: Send + Sync + 'static>,
     {
         let parts = self.client.try_map_with(make, buckets, shared).batch(1).label(label);
-        let skipped_before = Some(self.skipped());
-        Bag { client: self.client.clone(), parts: vec![parts], missing: 0, skipped_before }
+        Bag { skipped_before: Some(self.skipped()), ..Bag::of(&self.client, parts) }
     }
 
     /// The values of each key, in their order.
@@ -178,22 +178,31 @@ impl<T: Value + Clone> Bag<T> {
     /// Keys that divide the values into buckets of about the same length, by a random sample.
     #[track_caller]
     fn borders<K: Value + Clone + Ord>(&self, key: fn(&T) -> K) -> Delayed<Vec<K>> {
-        type Key<T, K> = (fn(&T) -> K,);
-        let add = |mut sample: Sample<K>, part: Part<T>, (key,): &Key<T, K>| {
-            for (number, value) in (0u64..).zip(&*part.values) {
-                let priority = part.place.priority(number);
+        type Shared<T, K> = (fn(&T) -> K, u32, Arc<Vec<u64>>);
+        let choose = |part: Part<T>, (key, number, positions): &Shared<T, K>| {
+            let origin = part.origin(*number, positions);
+            let mut sample = Sample::default();
+            for (index, value) in part.values.iter().enumerate() {
+                let priority = origin.draw(part.name(index), 0);
                 if priority < sample.limit {
                     sample.add(priority, key(value));
                 }
             }
             sample
         };
-        let join = |mut a: Sample<K>, b: Sample<K>, _: &Key<T, K>| {
+        let join = |mut a: Sample<K>, b: Sample<K>| {
             b.chosen.into_iter().for_each(|(priority, key)| a.add(priority, key));
             a
         };
-        let sample = self.folded(Sample::default(), add, join, &|| (Function::new(key),));
-        self.client.delayed(|(sample,): (Sample<K>,)| sample.borders(), (sample,)).label(&asked())
+        let asked = asked();
+        let samples = (0u32..).zip(&self.parts).map(|(number, parts)| {
+            let positions = self.positions_of(number);
+            let shared = (Function::new(key), number, &positions);
+            let chosen = self.client.map_with(choose, parts, shared).label(&asked);
+            chosen.fold(Sample::default(), join, join).label(&asked)
+        });
+        let sample = self.together(samples, join);
+        self.client.delayed(|(sample,): (Sample<K>,)| sample.borders(), (sample,)).label(&asked)
     }
 
     /// The first value of this bag with the first of the other, the second with the second, and so on; the bag

@@ -7,6 +7,8 @@ use std::cell::RefCell;
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Text {
     pub(super) text: String,
+    /// Where lines begin in the text, and in the bytes of the file behind the place; nothing if that is the same.
+    pub(super) starts: Vec<(u32, u32)>,
     pub(super) place: Place,
 }
 
@@ -25,32 +27,6 @@ pub(super) struct Place {
     pub(super) offset: u64,
     /// Bytes of the file before the unit, in a measure that the format allows to know.
     pub(super) position: u64,
-}
-
-impl Place {
-    /// Whether it is where a file begins.
-    pub(super) fn is_first(&self) -> bool {
-        self.unit == 0 && self.piece == 0
-    }
-
-    /// Whether a thing that begins so many bytes, or things, behind this place is in a random choice.
-    pub(super) fn is_chosen(&self, behind: u64, fraction: f64, seed: u64) -> bool {
-        let uniform = (self.draw(behind, seed) >> 11) as f64 / (1u64 << 53) as f64;
-        uniform < fraction
-    }
-
-    /// A random number for a thing that begins so many bytes, or things, behind this place.
-    fn draw(&self, behind: u64, seed: u64) -> u64 {
-        let mut name = [0; 16];
-        name[..8].copy_from_slice(&u64::from(self.file).to_le_bytes());
-        name[8..].copy_from_slice(&(self.position + self.offset + behind).to_le_bytes());
-        xxhash_rust::xxh3::xxh3_64_with_seed(&name, seed)
-    }
-
-    /// A random number that decides whether a value of this place is part of a sample.
-    pub(super) fn priority(&self, number: u64) -> u64 {
-        self.draw(number, 0)
-    }
 }
 
 impl Drop for Text {

@@ -1,6 +1,6 @@
 //! Writing: a file for each unit of the input.
 
-use super::{bag::Bag, lines::Lines, part::Part, text::Place};
+use super::{bag::Bag, error::WriteError, json, lines::Lines, part::Part, text::Place};
 use crate::client::{Client, Delayed, Map};
 use crate::task::Temporaries;
 use crate::wire::Value;
@@ -97,7 +97,7 @@ impl Target {
         place: &Place,
         bytes: Vec<u8>,
         temporaries: &Temporaries,
-    ) -> io::Result<Vec<PathBuf>> {
+    ) -> Result<Vec<PathBuf>, WriteError> {
         let name = self.name(source, place.number);
         let temporary = self.temporary(&name);
         let begins = place.piece == 0;
@@ -112,26 +112,23 @@ impl Target {
         if let Err(error) = write() {
             // The others go with the run; this one makes room on a disk that may be full.
             let _ = fs::remove_file(&temporary);
-            return Err(of(&name, "write", &error));
+            return Err(WriteError::new(&name, error));
         }
         Ok(if begins { vec![name] } else { Vec::new() })
     }
 
     /// Gives all files their names.
-    fn finish(&self, mut names: Vec<PathBuf>) -> io::Result<Vec<PathBuf>> {
+    fn finish(&self, mut names: Vec<PathBuf>) -> Result<Vec<PathBuf>, WriteError> {
         names.sort_unstable();
         for name in &names {
             let temporary = self.temporary(name);
-            let synced = File::open(&temporary).and_then(|file| file.sync_all());
-            synced.and_then(|()| fs::rename(temporary, name)).map_err(|error| of(name, "write", &error))?;
+            let finished = File::open(&temporary).and_then(|file| file.sync_all());
+            finished
+                .and_then(|()| fs::rename(temporary, name))
+                .map_err(|error| WriteError::new(name, error))?;
         }
         Ok(names)
     }
-}
-
-/// Says of which file an error is.
-fn of(path: &Path, action: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("cannot {action} {}: {error}", path.display()))
 }
 
 fn target(client: &Client, folder: &Path, stem: &str, kind: &str, compression: Compression) -> Target {
@@ -214,6 +211,9 @@ impl Lines {
 impl<T: Value + Clone> Bag<T> {
     /// Writes the values as JSON, one on a line, as [`Lines::write_text`] does: `stem-00-000000.jsonl` and so
     /// on.
+    ///
+    /// [`read_json_lines`](Client::read_json_lines) gives the same values again, every bit of every number. A float
+    /// that is not finite is an error, since JSON has no word for it and would have a null in its place.
     #[track_caller]
     #[must_use]
     pub fn write_json_lines(
@@ -230,7 +230,8 @@ impl<T: Value + Clone> Bag<T> {
         let write = |part: Part<T>, (source, target, temporaries): &(u64, Target, Arc<Temporaries>)| {
             let mut bytes = Vec::new();
             for value in part.values.iter() {
-                serde_json::to_writer(&mut bytes, value)?;
+                json::write(value, &mut bytes)
+                    .map_err(|problem| WriteError::new(&target.name(*source, part.place.number), problem))?;
                 bytes.push(b'\n');
             }
             target.write(*source, &part.place, bytes, temporaries)

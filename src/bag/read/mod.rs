@@ -15,7 +15,7 @@ mod source;
 mod spool;
 mod streams;
 #[cfg(test)]
-mod tests;
+pub(in crate::bag) mod tests;
 mod units;
 mod xz;
 mod zstd;
@@ -43,6 +43,13 @@ pub(super) enum Chunk {
     End,
 }
 
+/// The files that a path names, searched by one thread.
+#[cfg(any(test, feature = "internals"))]
+pub(super) fn input(path: &std::path::Path, reading: &super::Reading) -> Result<Input, super::ReadError> {
+    let search = |scans: Vec<bzip2::Scan>| Ok::<_, super::ReadError>(scans.into_iter().map(scan).collect());
+    Input::find(&super::Paths::from(path), reading, None, &search)
+}
+
 /// All lines of the files that a path names, read by one thread, and how much was left out: for tests.
 ///
 /// # Errors
@@ -52,8 +59,7 @@ pub fn read_lines(
     path: &std::path::Path,
     reading: &super::Reading,
 ) -> Result<(Vec<String>, u64), super::ReadError> {
-    let search = |scans: Vec<bzip2::Scan>| Ok::<_, super::ReadError>(scans.into_iter().map(scan).collect());
-    let input = Input::find(&super::Paths::from(path), reading, None, &search)?;
+    let input = input(path, reading)?;
     let (mut lines, mut skipped) = (Vec::new(), input.missing);
     for unit in 0..input.units() {
         for block in Pieces::new(unit, &input) {

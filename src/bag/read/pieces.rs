@@ -3,7 +3,7 @@
 use super::{Chunk, Chunks, Input, InputFile};
 use crate::bag::{
     block::LineBlock,
-    encoding,
+    encoding::{self, Decoded},
     error::{Fault, ReadError},
     reading::{Faults, Reading},
     text::{Place, give_back, spare},
@@ -57,16 +57,16 @@ impl Pieces {
             place.offset = 3;
         }
         match encoding::decode(bytes, self.reading.encoding) {
-            Ok(text) if u32::try_from(text.len()).is_err() => {
+            Ok(decoded) if u32::try_from(decoded.text.len()).is_err() => {
                 // In another encoding it may be longer.
                 self.fault(Fault::LongLine(self.reading.longest_line), &place, &[])?;
-                Ok(LineBlock::new(String::new(), place, 1))
+                Ok(LineBlock::new(encoding::Decoded::default(), place, 1))
             }
-            Ok(text) => Ok(LineBlock::new(text, place, 0)),
+            Ok(decoded) => Ok(LineBlock::new(decoded, place, 0)),
             Err(bytes) => {
-                let (text, skipped, first) = encoding::valid_lines(&bytes);
+                let (decoded, skipped, first) = encoding::valid_lines(&bytes);
                 self.fault(Fault::Encoding, &place, &bytes[..first])?;
-                Ok(LineBlock::new(text, place, skipped))
+                Ok(LineBlock::new(decoded, place, skipped))
             }
         }
     }
@@ -93,7 +93,7 @@ impl Iterator for Pieces {
             Ok(Some((offset, bytes))) => Some(self.piece(bytes, offset)),
             Err(fault) => {
                 let place = Place { offset: self.lines.given, ..self.place.clone() };
-                let skipped = || LineBlock::new(String::new(), place.clone(), 1);
+                let skipped = || LineBlock::new(Decoded::default(), place.clone(), 1);
                 Some(self.fault(fault, &place, &[]).map(|()| skipped()))
             }
         }

@@ -149,7 +149,7 @@ impl Input {
     }
 
     /// The file of a unit.
-    pub(super) fn file_of(&self, unit: u64) -> usize {
+    pub(in crate::bag) fn file_of(&self, unit: u64) -> usize {
         self.files.partition_point(|file| file.first_unit + file.units() <= unit)
     }
 }
@@ -207,16 +207,35 @@ impl InputFile {
     }
 
     /// Bytes before a unit, as far as the format tells.
-    pub(super) fn position(&self, unit: u64) -> u64 {
+    pub(in crate::bag) fn position(&self, unit: u64) -> u64 {
         self.bytes_before(unit).unwrap_or_else(|| self.stretch(unit).start)
+    }
+
+    /// The numbers of its units among those of all files.
+    pub(in crate::bag) fn unit_range(&self) -> Range<u64> {
+        self.first_unit..self.first_unit + self.units()
+    }
+
+    /// Whether [`position`](Self::position) is that in the decoded bytes, for all units.
+    pub(in crate::bag) fn tells_positions(&self) -> bool {
+        (0..self.units().min(2)).all(|unit| self.bytes_before(unit).is_some())
     }
 
     pub(super) fn format(&self) -> Format {
         self.format
     }
 
+    /// The last bytes of a unit's own stretch, if they can be read without those before them.
+    pub(in crate::bag) fn tail(&self, unit: u64, bytes: u64) -> Result<Option<Box<dyn Chunks>>, Fault> {
+        let Range { start, end } = self.stretch(unit);
+        if self.format != Format::Plain || end - start <= bytes {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(Plain::new(self.origin.open()?, end - bytes..end, self.size)?)))
+    }
+
     /// The bytes of a unit, and of those behind it.
-    pub(super) fn chunks(self: &Arc<Self>, unit: u64) -> Result<Box<dyn Chunks>, Fault> {
+    pub(in crate::bag) fn chunks(self: &Arc<Self>, unit: u64) -> Result<Box<dyn Chunks>, Fault> {
         let source = self.origin.open()?;
         let stretch = self.stretch(unit);
         if self.format == Format::Plain {

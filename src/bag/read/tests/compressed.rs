@@ -11,7 +11,7 @@ use std::{fs, io::Write};
 
 /// Every way to compress a file; the parts become members, frames or blocks where there are such things.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Way {
+pub(in crate::bag) enum Way {
     Gzip,
     Bgzip,
     Bzip2,
@@ -19,10 +19,10 @@ pub(super) enum Way {
     Xz,
 }
 
-const WAYS: [Way; 5] = [Way::Gzip, Way::Bgzip, Way::Bzip2, Way::Zstd, Way::Xz];
+pub(in crate::bag) const WAYS: [Way; 5] = [Way::Gzip, Way::Bgzip, Way::Bzip2, Way::Zstd, Way::Xz];
 
 impl Way {
-    pub(super) fn compress(self, parts: &[&[u8]]) -> Vec<u8> {
+    pub(in crate::bag) fn compress(self, parts: &[&[u8]]) -> Vec<u8> {
         let each = |compress: fn(&[u8]) -> Vec<u8>| parts.iter().flat_map(|part| compress(part)).collect();
         match self {
             Way::Gzip => each(gzip_of),
@@ -101,7 +101,7 @@ pub(super) fn long_text(bytes: usize, seed: u64) -> String {
 }
 
 /// Cuts anywhere, not only at line ends.
-fn cut<'a>(text: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
+pub(in crate::bag) fn cut<'a>(text: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
     places.extend([0, text.len()]);
     places.sort_unstable();

@@ -1,6 +1,6 @@
 //! What is read is what a serial reader reads, whatever the sizes of blocks and pieces.
 
-mod compressed;
+pub(in crate::bag) mod compressed;
 mod reference;
 mod special;
 

@@ -1,5 +1,7 @@
 //! Bags give what serial programs give, on any number of threads and for any block size.
 
+mod sampling;
+
 use super::{Bag, Compression, Faults, Lines, Reading};
 use crate::{Builder, Client, Result, Scheduler};
 use std::{
@@ -138,12 +140,6 @@ fn bags_that_were_put_together_are_shuffled_as_one() {
 }
 
 #[test]
-fn a_sample_does_not_depend_on_blocks() {
-    let chosen = everywhere(|_, lines, _| lines.sample(0.5, 3).collect().compute());
-    assert!((1..9).contains(&chosen.len()), "{chosen:?}");
-}
-
-#[test]
 fn small_tables_and_other_bags() {
     everywhere(|client, lines, _| {
         let pairs = lines.filter_map(number);
@@ -185,6 +181,55 @@ fn what_is_written_can_be_read() {
 }
 
 #[test]
+fn what_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = Builder::new().scheduler(Scheduler::Synchronous);
+    let ran: Result<()> = here.run(|client| {
+        write(folder.path());
+        let nowhere = folder.path().join("nowhere");
+        let lines = client.read_text(folder.path().join("in-*"))?;
+        let error = lines.write_text(&nowhere, "out", Compression::None).compute().expect_err("no folder");
+        let named = |name: &str, error: &crate::Error| {
+            let wanted = format!("{}: cannot be written: ", name);
+            assert!(error.to_string().contains(&wanted), "{error}");
+        };
+        named(&nowhere.join("out-00-000000.txt").display().to_string(), &error);
+        let numbers = client.bag_of([1.0, f64::NAN]);
+        let error =
+            numbers.write_json_lines(folder.path(), "n", Compression::Gzip).compute().expect_err("NaN");
+        named(&folder.path().join("n-00-000000.jsonl.gz").display().to_string(), &error);
+        assert!(error.to_string().contains("JSON has no word for NaN"), "{error}");
+        // A folder is where a file should be.
+        fs::create_dir(folder.path().join("taken-00-000000.txt")).expect("a folder");
+        let error =
+            lines.write_text(folder.path(), "taken", Compression::None).compute().expect_err("a folder");
+        named(&folder.path().join("taken-00-000000.txt").display().to_string(), &error);
+        Ok(())
+    });
+    ran.expect("it runs");
+}
+
+#[test]
+fn numbers_go_through_files_unchanged() {
+    let numbers = |i: u64| {
+        let bits = i.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let finite = |x: f64| if x.is_finite() { x } else { -0.0 };
+        let single = f32::from_bits(bits as u32);
+        let uniform = (bits >> 11) as f64 / (1u64 << 53) as f64;
+        (finite(f64::from_bits(bits)), uniform, if single.is_finite() { single } else { -0.0 }, bits)
+    };
+    everywhere(|client, _, folder| {
+        let written = client.bag_range(0..30_000).map(numbers);
+        let names = written.write_json_lines(folder, "numbers", Compression::Zstd).compute()?;
+        let read = client.read_json_lines::<(f64, f64, f32, u64)>(&names)?;
+        let bits = |(x, y, z, n): (f64, f64, f32, u64)| (x.to_bits(), y.to_bits(), z.to_bits(), n);
+        let (written, read) = client.compute((&written.map(bits).collect(), &read.map(bits).collect()))?;
+        assert_eq!(written, read);
+        Ok(())
+    });
+}
+
+#[test]
 fn bad_records_are_named_or_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("records");
@@ -207,7 +252,7 @@ fn bad_records_are_named_or_counted() {
         }
         let rows = client.read_csv_records::<(String, u8)>(&csv, b',')?;
         let error = rows.count().compute().expect_err("a bad record").to_string();
-        assert!(error.contains("csv, line 3, byte 11: bad record: 1 fields instead of 2"), "{error}");
+        assert!(error.contains("csv, line 3, byte 11: bad record: 1 fields instead of 2: `b`"), "{error}");
         Ok(())
     });
     ran.expect("it runs");
