@@ -3,7 +3,9 @@
 mod cases;
 mod create;
 mod elementwise;
+mod empty;
 mod files;
+mod large;
 mod movement;
 mod numpy;
 mod reductions;
