@@ -4,12 +4,14 @@ use super::super::array::Array;
 use super::super::error::ArrayProblem;
 use super::super::layout::{Chunk, Chunks};
 use super::super::node::Node;
+use super::super::room::check_room;
 use super::super::traits::Element;
 use super::memory::filled;
 use super::npy::{Header, read_region};
 use super::slabs::{Order, layout};
-use super::{FileError, FileProblem, refused};
+use super::{FileProblem, refused};
 use crate::{Block, Client, DType, Delayed, Result};
+use glob::MatchOptions;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
@@ -73,7 +75,8 @@ impl<T: Element> Array<T> {
 
     /// The arrays in all .npy files whose paths match a pattern, in alphabetical order: `part-10.npy` comes
     /// before `part-2.npy`. In a pattern, `*` and `?` stand for any characters and for one character of a name,
-    /// `**` for any folders, `[a-z]` for one of several characters.
+    /// `**` for any folders, `[a-z]` for one of several characters. A name that begins with a dot matches only a
+    /// pattern that does: what is being written, or what was left of it, is not read.
     ///
     /// ```
     /// use serried::array::{Array, Chunks};
@@ -98,8 +101,9 @@ impl<T: Element> Array<T> {
     pub fn from_npy_glob(client: &Client, pattern: &str, chunks: impl Into<Chunks>) -> Result<Self> {
         let place = Location::caller();
         let wrong = |text: String| refused("from_npy_glob", place, ArrayProblem::Argument(text));
-        let matches =
-            glob::glob(pattern).map_err(|error| wrong(format!("the pattern {pattern:?}: {error}")))?;
+        let options = MatchOptions { require_literal_leading_dot: true, ..MatchOptions::new() };
+        let matches = glob::glob_with(pattern, options)
+            .map_err(|error| wrong(format!("the pattern {pattern:?}: {error}")))?;
         let paths: std::result::Result<Vec<PathBuf>, _> = matches.collect();
         let paths = paths.map_err(|error| wrong(error.to_string()))?;
         if paths.is_empty() {
@@ -201,7 +205,8 @@ fn pieces(files: &[(PathBuf, Header)], chunk: &Chunk) -> Vec<Piece> {
 
 fn read_chunk(
     (dtype, shape, pieces): (DType, Vec<usize>, Vec<Piece>),
-) -> std::result::Result<Block, FileError> {
+) -> std::result::Result<Block, ArrayProblem> {
+    check_room(shape.iter().product(), dtype.size())?;
     filled(dtype, &shape, |mut memory| {
         for piece in &pieces {
             let size = piece.region.iter().map(Range::len).product::<usize>() * dtype.size();
@@ -209,7 +214,7 @@ fn read_chunk(
             piece.read(these).map_err(|problem| problem.of(&piece.path))?;
             memory = others;
         }
-        Ok(())
+        Ok::<(), ArrayProblem>(())
     })
 }
 
