@@ -391,7 +391,7 @@ fn what_does_not_fit_says_so_when_it_is_computed() {
         wrong(x.slice(span![3]), &["no element 3", "axis 0"]);
         wrong(x.slice([Span::from(..), Span::from(..), Span::from(..)]), &["3 spans", "2 axes"]);
         wrong(Array::concatenate(client, 0, &[x.clone(), y.clone()]), &["concatenate", "[5]"]);
-        wrong(Array::full(client, 0.0, [1 << 40, 1 << 40], Chunks::Auto), &["more elements"]);
+        wrong(Array::full(client, 0.0, [1 << 40, 1 << 40], Chunks::Auto), &["more bytes"]);
         wrong(Array::<f64>::zeros(client, [0], 1).mean_axis(0), &["no mean"]);
         let integers = Array::arange(client, 0i64, 4, 1, 2);
         let text = (1i64 / &integers).compute().expect_err("a division by zero").to_string();

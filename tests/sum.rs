@@ -95,6 +95,33 @@ fn shuffled(values: &[f64], seed: u64) -> Vec<f64> {
     shuffled
 }
 
+/// Numbers of which a few are near the middle of two neighbours when they are added.
+fn narrow() -> impl Strategy<Value = f32> {
+    let any = any::<u32>().prop_map(f32::from_bits).prop_filter("finite", |value| value.is_finite());
+    let power = (-1i32..=1, -60..30i32).prop_map(|(sign, power)| sign as f32 * 2f32.powi(power));
+    let special = prop::sample::select(vec![f32::MAX, f32::MIN, f32::from_bits(1), f32::EPSILON, 1.0]);
+    prop_oneof![1 => any, 4 => power, 2 => special]
+}
+
+/// The `f32` nearest to a number times 2^SCALE, the even one of two.
+fn nearest_f32(sum: &BigInt) -> f32 {
+    // Where numbers are rounded to infinity: half a place beyond the largest.
+    let largest = exact(f64::from(f32::MAX)) + (BigInt::from(1) << (103 + SCALE));
+    if sum.abs() >= largest {
+        return if sum.is_negative() { f32::NEG_INFINITY } else { f32::INFINITY };
+    }
+    let first = rounded(sum.clone(), BigInt::from(1) << SCALE) as f32;
+    let near = [first, first.next_up(), first.next_down()].into_iter().filter(|value| value.is_finite());
+    let distance = |value: f32| (exact(f64::from(value)) - sum).abs();
+    let best = near.min_by_key(|&value| (distance(value), value.to_bits() & 1)).expect("a neighbour");
+    // Zero has the sign of what was rounded to it.
+    if best == 0.0 && sum.is_negative() {
+        -0.0
+    } else {
+        best.abs() * if sum.is_negative() { -1.0 } else { 1.0 }
+    }
+}
+
 proptest! {
     #[test]
     fn a_sum_is_exact_and_rounded_once(values in numbers(), seed: u64) {
@@ -115,6 +142,13 @@ proptest! {
         let (text, other) = (serde_json::to_string(&sum).unwrap(), serde_json::to_string(&merged).unwrap());
         prop_assert_eq!(&text, &other);
         prop_assert_eq!(&serde_json::from_str::<ExactSum>(&text).unwrap(), &sum);
+    }
+
+    #[test]
+    fn a_sum_is_rounded_to_f32_once(values in prop::collection::vec(narrow(), 0..20), wide in numbers()) {
+        prop_assert_eq!(ExactSum::of(&values).value_f32().to_bits(), nearest_f32(&exact_sum(
+            &values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>())).to_bits());
+        prop_assert_eq!(ExactSum::of(&wide).value_f32().to_bits(), nearest_f32(&exact_sum(&wide)).to_bits());
     }
 
     #[test]

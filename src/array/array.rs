@@ -3,6 +3,7 @@
 use super::error::{ArrayError, ArrayProblem};
 use super::layout::Layout;
 use super::node::Node;
+use super::room::check_room;
 use super::traits::Element;
 use crate::{Assembly, Block, Client, Collection, DType, Delayed, Result};
 use ndarray::{ArrayD, IxDyn, Slice};
@@ -67,7 +68,12 @@ impl<T: Element> Array<T> {
         if let Some(error) = self.node.error() {
             return Array::of(Node::again(&self.node.client, U::DTYPE, error));
         }
-        match build(&self.node) {
+        // What was asked for may be larger than anything can be.
+        let built = build(&self.node).and_then(|node| match node.error() {
+            None => node.layout.check(U::DTYPE.size()).map(|()| node),
+            Some(_) => Ok(node),
+        });
+        match built {
             Ok(node) => Array::of(node),
             Err(problem) => Array::broken(&self.node.client, operation, place, problem),
         }
@@ -174,8 +180,10 @@ impl<T: Element> Array<T> {
     /// Computes the array and brings it together.
     ///
     /// # Errors
-    /// If the array is broken, or one of its tasks fails.
+    /// If the array is broken, if it is larger than the memory, or if one of its tasks fails.
     pub fn compute(&self) -> Result<ArrayD<T>> {
+        self.check()?;
+        has_room::<T>(&self.node.layout)?;
         self.node.client.compute(self)
     }
 
@@ -248,6 +256,7 @@ impl<T: Element> Assembly for Chunked<T> {
         if parts.len() == 1 {
             return Ok(parts.remove(0).into_array());
         }
+        has_room::<T>(&self.layout)?;
         let mut whole = ArrayD::from_elem(IxDyn(&self.layout.shape), T::default());
         for (chunk, part) in self.layout.chunks().zip(parts) {
             let mut place = whole.slice_each_axis_mut(|axis| Slice::from(chunk.range(axis.axis.index())));
@@ -255,6 +264,14 @@ impl<T: Element> Assembly for Chunked<T> {
         }
         Ok(whole)
     }
+}
+
+/// Whether all of an array can be in one place.
+fn has_room<T: Element>(layout: &Layout) -> Result<()> {
+    check_room(layout.elements(), T::DTYPE.size()).map_err(|problem| {
+        let (operation, place) = ("compute".to_owned(), "on rank 0".to_owned());
+        crate::Error::Array(Arc::new(ArrayError { operation, place, problem }))
+    })
 }
 
 impl<T: Element> Collection for Scalar<T> {

@@ -92,7 +92,7 @@ impl<T: Element> Array<T> {
         f: fn(ArrayViewD<'_, T>, &BlockPlace) -> ArrayD<U>,
     ) -> Array<U> {
         self.derive("map_blocks_to", Location::caller(), |node| {
-            let shape: Vec<usize> = chunks.iter().map(|chunks| chunks.iter().sum()).collect();
+            let shape: Vec<usize> = chunks.iter().map(|chunks| super::layout::sum(chunks)).collect();
             let layout = Layout::new(&shape, &Chunks::Exact(chunks), U::DTYPE.size())?;
             if layout.count() != node.layout.count() {
                 let text = format!("{} chunks are to be made of {}", layout.count(), node.layout.count());
@@ -286,9 +286,12 @@ fn widened<T>(chunks: &[usize], depth: usize, boundary: Boundary<T>) -> Vec<Wide
     let run = |start: usize, step: isize, count: usize| Run { input: Some(0), start, step, count };
     // The border beyond an end: `wanted` elements, next to element `edge`.
     let beyond = |wanted: usize, at_start: bool| -> Vec<Run> {
+        if wanted == 0 {
+            // Nothing lies beside an axis without elements, either.
+            return Vec::new();
+        }
         let edge = if at_start { 0 } else { length - 1 };
         match boundary {
-            _ if wanted == 0 => Vec::new(),
             Boundary::Open => Vec::new(),
             Boundary::Constant(_) => vec![Run { input: None, start: 0, step: 1, count: wanted }],
             Boundary::Nearest => vec![run(edge, 1, 1); wanted],

@@ -1,11 +1,11 @@
 //! From expressions to tasks: what is done to a chunk in one pass, and what becomes a task of its own.
 
 use super::expression::{Fault, Inputs, Kernel, Operation, Places, Program, Step, evaluate};
-use super::layout::Chunk;
-use super::node::{Elementwise, Kind, Node};
+use super::layout::{Chunk, starts};
+use super::node::{Elementwise, Kind, Node, count_visit};
 use crate::random::Elements;
 use crate::{Block, Delayed, ElementsHandle, ElementsList, Function, Functions, List};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 use std::sync::Arc;
 
 /// Work for an element that is done again rather than to keep its result.
@@ -43,14 +43,46 @@ type Axes = Vec<Option<usize>>;
 /// An expression, and which of the arrays in it are made together with it.
 pub(super) struct Fusion {
     root: Arc<Node>,
-    separate: HashMap<*const Node, bool>,
+    /// Whether an array is made by tasks of its own, and then where its chunks begin along each axis.
+    separate: HashMap<*const Node, Option<Vec<Vec<usize>>>>,
 }
 
 /// What a look at an expression tells of an array in it.
 struct Seen {
     axes: Axes,
     references: u32,
+    /// It is read with its axes in several orders.
     differently: bool,
+    /// Somebody else reads it through the same view.
+    elsewhere: bool,
+}
+
+/// The arrays of an expression that have been read, but not been looked into.
+#[derive(Default)]
+struct Survey<'a> {
+    seen: HashMap<*const Node, Seen>,
+    /// By their numbers, which are larger than those of what they are made of: when the last one is taken out,
+    /// everything that reads it has been looked into. So each array is looked into once, however many ways
+    /// lead to it, and nothing behind tasks of its own is.
+    waiting: BTreeMap<u64, &'a Arc<Node>>,
+}
+
+impl<'a> Survey<'a> {
+    fn read(&mut self, node: &'a Arc<Node>, axes: Axes, differently: bool, elsewhere: bool) {
+        count_visit();
+        match self.seen.entry(Arc::as_ptr(node)) {
+            Entry::Occupied(seen) => {
+                let seen = seen.into_mut();
+                seen.references += 1;
+                seen.differently |= differently || seen.axes != axes;
+                seen.elsewhere |= elsewhere;
+            }
+            Entry::Vacant(place) => {
+                place.insert(Seen { axes, references: 1, differently, elsewhere });
+                self.waiting.insert(node.number, node);
+            }
+        }
+    }
 }
 
 impl Fusion {
@@ -64,29 +96,35 @@ impl Fusion {
         Fusion::new(root, false)
     }
 
-    fn new(root: &Arc<Node>, makes_it: bool) -> Self {
-        let mut seen = HashMap::new();
-        survey(root, &identity(root), &mut seen);
-        let mut fusion = Fusion { root: Arc::clone(root), separate: HashMap::new() };
-        fusion.decide(root, &seen, makes_it);
-        fusion
-    }
-
     /// Decides for an array and all in it whether it becomes tasks of its own.
-    fn decide(&mut self, node: &Arc<Node>, seen: &HashMap<*const Node, Seen>, makes_it: bool) {
-        if self.separate.contains_key(&Arc::as_ptr(node)) {
-            return;
+    fn new(root: &Arc<Node>, makes_it: bool) -> Self {
+        let mut separate = HashMap::new();
+        let mut survey = Survey::default();
+        survey.read(root, identity(root), false, false);
+        while let Some((_, node)) = survey.waiting.pop_last() {
+            let seen = &survey.seen[&Arc::as_ptr(node)];
+            if !(makes_it && Arc::ptr_eq(node, root)) && is_separate(node, seen) {
+                let starts = node.layout.chunks.iter().map(|chunks| starts(chunks)).collect();
+                separate.insert(Arc::as_ptr(node), Some(starts));
+                continue;
+            }
+            separate.insert(Arc::as_ptr(node), None);
+            match &node.kind {
+                Kind::Elementwise(_, inputs) => {
+                    let axes = seen.axes.clone();
+                    inputs.iter().for_each(|input| survey.read(input, axes.clone(), false, false));
+                }
+                Kind::View(input, view) => {
+                    let axes = through(&seen.axes, view);
+                    // A view is never made by itself: who reads it reads what it shows.
+                    let elsewhere = seen.elsewhere || seen.references < node.readers();
+                    let differently = seen.differently;
+                    survey.read(input, axes, differently, elsewhere);
+                }
+                _ => {}
+            }
         }
-        let separate = !makes_it && is_separate(node, &seen[&Arc::as_ptr(node)]);
-        self.separate.insert(Arc::as_ptr(node), separate);
-        if separate {
-            return;
-        }
-        match &node.kind {
-            Kind::Elementwise(_, inputs) => inputs.iter().for_each(|input| self.decide(input, seen, false)),
-            Kind::View(input, _) => self.decide(input, seen, false),
-            _ => {}
-        }
+        Fusion { root: Arc::clone(root), separate }
     }
 
     /// The work on one chunk.
@@ -119,30 +157,14 @@ fn through(axes: &Axes, view: &[Option<usize>]) -> Axes {
     axes.iter().map(|axis| axis.and_then(|axis| view[axis])).collect()
 }
 
-/// Counts how often, and how turned, each array is read in an expression.
-fn survey(node: &Arc<Node>, axes: &Axes, seen: &mut HashMap<*const Node, Seen>) {
-    if let Some(seen) = seen.get_mut(&Arc::as_ptr(node)) {
-        seen.references += 1;
-        seen.differently |= seen.axes != *axes;
-        return;
-    }
-    let new = Seen { axes: axes.clone(), references: 1, differently: false };
-    seen.insert(Arc::as_ptr(node), new);
-    match &node.kind {
-        Kind::Elementwise(_, inputs) => inputs.iter().for_each(|input| survey(input, axes, seen)),
-        Kind::View(input, view) => survey(input, &through(axes, view), seen),
-        _ => {}
-    }
-}
-
 fn is_separate(node: &Node, seen: &Seen) -> bool {
     match &node.kind {
         Kind::Tasks(_) | Kind::Arrange(_) | Kind::Broken(_) => true,
         _ if node.is_kept() => true,
         Kind::View(..) => false,
-        _ if node.weight() <= CHEAP => false,
+        _ if node.weight <= CHEAP => false,
         // Somebody else reads it as well, or it is read in two ways.
-        _ if seen.differently || seen.references < node.readers() => true,
+        _ if seen.differently || seen.elsewhere || seen.references < node.readers() => true,
         // A generator runs along the last axis.
         Kind::Generate(_) => {
             let last = seen.axes.iter().rposition(Option::is_some);
@@ -165,6 +187,7 @@ struct Builder<'a> {
 impl Builder<'_> {
     /// The number of the step that makes what the chunk needs of `node`.
     fn step(&mut self, node: &Arc<Node>, axes: &Axes) -> u32 {
+        count_visit();
         if let Kind::View(input, view) = &node.kind
             && !node.is_kept()
         {
@@ -182,8 +205,9 @@ impl Builder<'_> {
     }
 
     fn operation(&mut self, node: &Arc<Node>, axes: &Axes) -> Operation {
-        let separate = self.fusion.separate.get(&Arc::as_ptr(node)).copied().unwrap_or(true);
-        if separate && let Some(operation) = self.block(node, axes) {
+        if let Some(Some(starts)) = self.fusion.separate.get(&Arc::as_ptr(node))
+            && let Some(operation) = self.block(node, starts, axes)
+        {
             return operation;
         }
         match &node.kind {
@@ -229,9 +253,9 @@ impl Builder<'_> {
     }
 
     /// Reads the chunk of an array that has tasks of its own.
-    fn block(&mut self, node: &Arc<Node>, axes: &Axes) -> Option<Operation> {
+    fn block(&mut self, node: &Arc<Node>, starts: &[Vec<usize>], axes: &Axes) -> Option<Operation> {
         let (origin, shape) = self.region(node, axes);
-        let number = node.layout.find(&origin, &shape)?;
+        let number = node.layout.find(starts, &origin, &shape)?;
         self.blocks.push(node.tasks()[number].clone());
         let steps = c_strides(&shape);
         let strides = axes.iter().map(|axis| axis.map_or(0, |axis| steps[axis])).collect();

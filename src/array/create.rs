@@ -143,8 +143,9 @@ impl<T: Numeric> Array<T> {
 }
 
 impl<T: Number> Array<T> {
-    /// The values from `start` in steps of `step` that do not reach `stop`: element i is `start + i * step`,
-    /// as in NumPy.
+    /// The values from `start` in steps of `step` that do not reach `stop`, to the last bit those of NumPy's
+    /// `arange`: element i is `start + i * step`, where the step of floats is the distance between the first
+    /// two elements.
     #[track_caller]
     pub fn arange(client: &Client, start: T, stop: T, step: T, chunks: impl Into<Chunks>) -> Self {
         let place = Location::caller();
@@ -169,7 +170,7 @@ impl Array<f64> {
     #[track_caller]
     pub fn linspace(client: &Client, start: f64, stop: f64, count: usize, chunks: impl Into<Chunks>) -> Self {
         let last = count.saturating_sub(1) as u64;
-        let step = if last == 0 { 0.0 } else { (stop - start) / last as f64 };
+        let step = if last == 0 { stop - start } else { (stop - start) / last as f64 };
         let source = Source {
             generator: Generator::Linspace { start, step, last, stop },
             function: None,

@@ -55,6 +55,45 @@ pub enum ArrayProblem {
         /// What is wrong, and what would be right.
         reason: String,
     },
+    /// More chunks than there can be tasks.
+    #[error(
+        "an array of shape {shape:?} would have {chunks} chunks, and {most} is the most: give larger chunks, by \
+         the chunk shape, `Chunks::Auto` or `rechunk`"
+    )]
+    TooManyChunks {
+        /// How many there would be.
+        chunks: usize,
+        /// How many there may be.
+        most: usize,
+        /// The shape of the array.
+        shape: Vec<usize>,
+    },
+    /// More elements than can be counted.
+    #[error("an array of shape {shape:?} would have more bytes than a process can address: make it smaller")]
+    TooLarge {
+        /// The shape of the array.
+        shape: Vec<usize>,
+    },
+    /// More memory than there is, for a chunk or for an array that is brought together.
+    #[error(
+        "there is no memory for {bytes} bytes at once: make the chunks smaller, or, of an array that is brought \
+         together, compute what it comes down to, or write it to a file"
+    )]
+    NoRoom {
+        /// How many bytes there would have to be.
+        bytes: usize,
+    },
+    /// More tasks than there is memory for.
+    #[error(
+        "with such chunks it would take {tasks} tasks, and {most} is the most: `rechunk` the array to larger \
+         chunks first"
+    )]
+    TooManyTasks {
+        /// How many it would take.
+        tasks: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// Operands whose shapes must agree in another way.
     #[error("shapes {left:?} and {right:?}: {rule}")]
     Shapes {

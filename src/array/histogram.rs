@@ -13,6 +13,9 @@ use crate::{Block, DType, Delayed};
 use serde::{Deserialize, Serialize};
 use std::{panic::Location, sync::Arc};
 
+/// The most bins: every chunk counts in all of them.
+const MOST: usize = 1 << 24;
+
 /// Intervals side by side, which a [histogram](Array::histogram) counts elements in.
 ///
 /// Each has its lower edge in it and not its upper one, but for the last, which has both: NumPy's rule.
@@ -24,7 +27,7 @@ pub struct Bins {
 }
 
 impl Bins {
-    /// `count` intervals of equal width from `low` to `high`.
+    /// `count` intervals of equal width from `low` to `high`, at most 16,777,216 of them.
     ///
     /// ```
     /// use serried::array::Bins;
@@ -33,6 +36,10 @@ impl Bins {
     /// ```
     #[must_use]
     pub fn uniform(count: usize, low: f64, high: f64) -> Self {
+        if count > MOST {
+            // The histogram says so.
+            return Bins { edges: Vec::new(), density: None };
+        }
         // As NumPy's `linspace`, to the last bit.
         let step = (high - low) / count as f64;
         let mut edges: Vec<f64> = (0..=count).map(|edge| edge as f64 * step + low).collect();
@@ -57,13 +64,12 @@ impl Bins {
     fn check(&self) -> Result<(), ArrayProblem> {
         let ascend = self.edges.windows(2).all(|pair| pair[0] <= pair[1]);
         let finite = self.edges.first() < self.edges.last() && self.density.is_none_or(f64::is_finite);
-        match ascend && finite && self.edges.len() >= 2 {
+        match ascend && finite && (2..=MOST + 1).contains(&self.edges.len()) {
             true => Ok(()),
-            false => Err(ArrayProblem::Argument(
+            false => Err(ArrayProblem::Argument(format!(
                 "bins have at least two edges, each no smaller than the one before, and the first smaller \
-                 than the last"
-                    .into(),
-            )),
+                     than the last; there are at most {MOST} bins"
+            ))),
         }
     }
 

@@ -42,7 +42,10 @@ mod picture;
 mod random;
 mod reduce;
 mod reshape;
+mod room;
 mod shape;
+#[cfg(test)]
+mod sharing;
 mod traits;
 
 pub use array::{Array, Chunked, Scalar, Single};

@@ -4,13 +4,15 @@
 //! follow each other, and [`arrange`] makes chunks of them. A part of a part, or of an array in other chunks, is
 //! taken from where its elements come from: what is not wanted in the end is not moved before.
 
+use super::error::ArrayProblem;
 use super::expression::Number;
 use super::layout::{Layout, positions, starts};
-use super::node::{Kind, Node, Reader, view};
+use super::node::{Kind, Node, Reader, count_visit, deeply, keeps, view};
+use super::room::check_room;
 use crate::{Block, Client, DType, Delayed, List};
 use ndarray::{Array, ArrayD, IxDyn, SliceInfoElem};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Elements of one input along an axis: from `start` on, every `step`th. Without an input, `count` elements
 /// that are to be filled in.
@@ -45,21 +47,25 @@ struct Transfer {
     to: Vec<usize>,
 }
 
-/// The array in the chunks of `layout`, which has the same shape.
+/// The array in the chunks of `layout`, which has the same shape. As long as somebody reads it, whoever asks for
+/// the same gets the same array: what is shared stays shared.
 pub(super) fn fit(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
     if node.layout == *layout {
         return Arc::clone(node);
     }
-    match &node.kind {
-        _ if node.is_kept() => rechunk(node, layout),
-        Kind::Generate(source) => {
-            let kind = Kind::Generate(source.clone());
-            Node::new(&node.client, node.dtype, layout.clone(), node.name, kind)
-        }
+    node.fitted(layout, || {
+        count_visit();
+        cut_anew(node, layout)
+    })
+}
+
+fn cut_anew(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
+    let kind = match &node.kind {
+        _ if node.is_kept() => return rechunk(node, layout),
+        Kind::Generate(source) => Kind::Generate(source.clone()),
         Kind::Elementwise(operation, inputs) => {
             let inputs = inputs.iter().map(|input| Reader::new(&fit(input, layout))).collect();
-            let kind = Kind::Elementwise(operation.clone(), inputs);
-            Node::new(&node.client, node.dtype, layout.clone(), node.name, kind)
+            Kind::Elementwise(operation.clone(), inputs)
         }
         Kind::View(input, axes) => {
             let chunks = (0..input.layout.axes()).map(|own| {
@@ -67,11 +73,11 @@ pub(super) fn fit(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
                 at.map_or_else(|| input.layout.chunks[own].clone(), |at| layout.chunks[at].clone())
             });
             let input = fit(input, &Layout::of_chunks(chunks.collect()));
-            let kind = Kind::View(Reader::new(&input), axes.clone());
-            Node::new(&node.client, node.dtype, layout.clone(), node.name, kind)
+            Kind::View(Reader::new(&input), axes.clone())
         }
-        Kind::Arrange(_) | Kind::Tasks(_) | Kind::Broken(_) => rechunk(node, layout),
-    }
+        Kind::Arrange(_) | Kind::Tasks(_) | Kind::Broken(_) => return rechunk(node, layout),
+    };
+    Node::new(&node.client, node.dtype, layout.clone(), node.name, kind)
 }
 
 fn rechunk(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
@@ -118,33 +124,72 @@ pub(super) fn arrange(
     fill: Option<Number>,
 ) -> Arc<Node> {
     let dtype = inputs[0].dtype;
-    let inputs = inputs.iter().map(Reader::new).collect();
-    Node::new(client, dtype, layout, name, Kind::Arrange(Arrangement { inputs, runs, fill }))
+    let parts = Parts { inputs: inputs.iter().map(Reader::new).collect(), runs, fill };
+    let arrangement = Arrangement { parts, flat: Mutex::default() };
+    Node::new(client, dtype, layout, name, Kind::Arrange(arrangement))
 }
 
 /// What [`arrange`] makes an array of.
 pub(super) struct Arrangement {
-    inputs: Vec<Reader>,
+    parts: Parts,
+    /// The same, taken from where the elements come from, if an array that is made of this one has asked; and
+    /// how many arrays had been kept then.
+    flat: Mutex<Option<(u64, Parts)>>,
+}
+
+/// Elements of other arrays, along each axis as runs.
+#[derive(Clone)]
+struct Parts {
+    inputs: Arc<[Reader]>,
     runs: Vec<Vec<Run>>,
     fill: Option<Number>,
+}
+
+impl Parts {
+    /// The same elements, taken from what the only input is made of.
+    fn within(&self, inner: &Parts) -> Option<Parts> {
+        if self.fill.is_some() && inner.fill.is_some() {
+            return None;
+        }
+        let runs = self.runs.iter().zip(&inner.runs).map(|(runs, inner)| within(runs, inner)).collect();
+        Some(Parts { inputs: Arc::clone(&inner.inputs), runs, fill: self.fill.or(inner.fill) })
+    }
 }
 
 impl Arrangement {
     /// The tasks of `node`, which is arranged in this way.
     pub(super) fn tasks(&self, node: &Node) -> Vec<Delayed<Block>> {
-        let mut inputs: &[Reader] = &self.inputs;
-        let mut runs = self.runs.clone();
-        let mut fill = self.fill;
-        while let [input] = inputs
-            && !input.is_kept()
-            && let Kind::Arrange(inner) = &input.kind
-            && (fill.is_none() || inner.fill.is_none())
-        {
-            runs = runs.iter().zip(&inner.runs).map(|(runs, inner)| within(runs, inner)).collect();
-            fill = fill.or(inner.fill);
-            inputs = &inner.inputs;
+        let Parts { inputs, runs, fill } = self.flatten();
+        tasks(node.name, &inputs, &runs, &node.layout, fill)
+    }
+
+    /// The parts, taken from where the elements come from.
+    fn flatten(&self) -> Parts {
+        count_visit();
+        let [input] = &*self.parts.inputs else { return self.parts.clone() };
+        let Kind::Arrange(inner) = &input.kind else { return self.parts.clone() };
+        if input.is_kept() {
+            return self.parts.clone();
         }
-        tasks(node.name, inputs, &runs, &node.layout, fill)
+        let flat = inner.flat();
+        self.parts
+            .within(&flat)
+            .or_else(|| self.parts.within(&inner.parts))
+            .unwrap_or_else(|| self.parts.clone())
+    }
+
+    /// As `flatten`, for an array that is made of this one: other arrays may be, too.
+    fn flat(&self) -> Parts {
+        let keeps = keeps();
+        let known = self.flat.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some((then, flat)) if then == keeps => flat,
+            _ => {
+                let flat = deeply(|| self.flatten());
+                *self.flat.lock().unwrap_or_else(PoisonError::into_inner) = Some((keeps, flat.clone()));
+                flat
+            }
+        }
     }
 }
 
@@ -229,7 +274,7 @@ fn tasks(
                 blocks.push(block);
             }
             let blocks: List<Block> = blocks.into_iter().collect();
-            client.delayed(gather, (dtype, chunk.shape, transfers, fill, &blocks)).label(name)
+            client.try_delayed(gather, (dtype, chunk.shape, transfers, fill, &blocks)).label(name)
         })
         .collect()
 }
@@ -280,7 +325,8 @@ fn part((block, from): (Arc<Block>, Vec<(usize, isize, usize)>)) -> Block {
 type Gathering = (DType, Vec<usize>, Vec<Transfer>, Option<Number>, Vec<Arc<Block>>);
 
 /// A chunk of parts of blocks.
-fn gather((dtype, shape, transfers, fill, blocks): Gathering) -> Block {
+fn gather((dtype, shape, transfers, fill, blocks): Gathering) -> Result<Block, ArrayProblem> {
+    check_room(shape.iter().product(), dtype.size())?;
     super::expression::with_type!(dtype, T => {
         let fill = fill.map_or_else(T::default, <T as super::expression::Lane>::of_number);
         let mut chunk: ArrayD<T> = Array::from_elem(IxDyn(&shape), fill);
@@ -293,7 +339,7 @@ fn gather((dtype, shape, transfers, fill, blocks): Gathering) -> Block {
             });
             target.assign(&source);
         }
-        Block::from(chunk)
+        Ok(Block::from(chunk))
     })
 }
 

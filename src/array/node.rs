@@ -6,8 +6,8 @@ use super::layout::Layout;
 use super::movement::Arrangement;
 use crate::{Block, Client, DType, Delayed, ElementsHandle, Error, Function};
 use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    Arc, Mutex, OnceLock, PoisonError, Weak,
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
 /// An array that is computed when it is wanted.
@@ -18,6 +18,10 @@ pub(super) struct Node {
     /// The operation, as tasks and errors name it.
     pub(super) name: &'static str,
     pub(super) kind: Kind,
+    /// Larger than those of the arrays that it is made of.
+    pub(super) number: u64,
+    /// The work for an element beside an addition, if it is made where it is read.
+    pub(super) weight: u32,
     /// The steps of the longest way through the expression.
     depth: u32,
     /// How many operations read this array.
@@ -25,7 +29,31 @@ pub(super) struct Node {
     tasks: OnceLock<Vec<Delayed<Block>>>,
     /// The values are on the ranks, or will be: to read them costs less than to make them again.
     kept: AtomicBool,
+    known: Mutex<Known>,
 }
+
+/// What has been found out of an array. Whoever asks again, for one of the many ways that may lead to an array
+/// in an expression, does not look at all that it is made of again.
+#[derive(Default)]
+struct Known {
+    /// How many arrays had been [kept](Node::keep) then: another one may change everything.
+    keeps: u64,
+    /// For each axis whether the array [is free](Node::is_free).
+    free: Option<Vec<bool>>,
+    /// The array in other chunks, as long as somebody reads it.
+    fitted: Vec<Weak<Node>>,
+}
+
+/// How many arrays have been kept.
+static KEEPS: AtomicU64 = AtomicU64::new(0);
+
+/// How many arrays have been [kept](Node::keep): what was known before may be otherwise now.
+pub(super) fn keeps() -> u64 {
+    KEEPS.load(Relaxed)
+}
+
+/// How many arrays there have been.
+static NODES: AtomicU64 = AtomicU64::new(0);
 
 /// How an array comes about.
 pub(super) enum Kind {
@@ -93,7 +121,7 @@ impl Drop for Reader {
 
 /// Calls `f`, which may call itself for each operation that led to an array, on a stack that is large enough
 /// for the thousands of a loop over time steps.
-fn deeply<R>(f: impl FnOnce() -> R) -> R {
+pub(super) fn deeply<R>(f: impl FnOnce() -> R) -> R {
     stacker::maybe_grow(64 << 10, 4 << 20, f)
 }
 
@@ -115,6 +143,8 @@ impl Node {
             _ => 0,
         };
         let node = Node {
+            number: NODES.fetch_add(1, Relaxed),
+            weight: weight(&kind),
             depth,
             client: client.clone(),
             dtype,
@@ -124,9 +154,12 @@ impl Node {
             readers: AtomicU32::new(0),
             tasks: OnceLock::new(),
             kept: AtomicBool::new(false),
+            known: Mutex::default(),
         };
         let node = Arc::new(node);
-        if depth > LONGEST { node.cut() } else { node }
+        // What is too large is refused by whoever asked for it, before it has tasks.
+        let possible = || node.layout.check(node.dtype.size()).is_ok();
+        if depth > LONGEST && possible() { node.cut() } else { node }
     }
 
     pub(super) fn broken(client: &Client, dtype: DType, error: ArrayError) -> Arc<Self> {
@@ -186,6 +219,32 @@ impl Node {
 
     pub(super) fn keep(&self) {
         self.kept.store(true, Relaxed);
+        KEEPS.fetch_add(1, Relaxed);
+    }
+
+    /// What is known of the array and still holds.
+    fn known<R>(&self, look: impl FnOnce(&mut Known) -> R) -> R {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let keeps = keeps();
+        if known.keeps != keeps {
+            *known = Known { keeps, ..Known::default() };
+        }
+        look(&mut known)
+    }
+
+    /// The array in other chunks: the one that is there already, or that which `make` makes.
+    pub(super) fn fitted(&self, layout: &Layout, make: impl FnOnce() -> Arc<Node>) -> Arc<Node> {
+        let found = self.known(|known| {
+            known.fitted.iter().filter_map(Weak::upgrade).find(|fitted| fitted.layout == *layout)
+        });
+        found.unwrap_or_else(|| {
+            let made = make();
+            self.known(|known| {
+                known.fitted.retain(|fitted| fitted.strong_count() > 0);
+                known.fitted.push(Arc::downgrade(&made));
+            });
+            made
+        })
     }
 
     /// The array as tasks, without what they were made of.
@@ -195,34 +254,69 @@ impl Node {
         Node::tasks_of(&self.client, self.dtype, self.layout.clone(), self.name, make)
     }
 
-    /// The work for an element beside an addition, if it is made where it is read.
-    pub(super) fn weight(&self) -> u32 {
-        match &self.kind {
-            Kind::Broken(_) | Kind::Arrange(_) | Kind::Tasks(_) => 0,
-            Kind::Generate(source) => source.weight,
-            Kind::View(input, _) => input.weight(),
-            Kind::Elementwise(operation, inputs) => {
-                let own = match operation {
-                    Elementwise::Unary(operator) => operator.weight(),
-                    Elementwise::Binary(operator) => operator.weight(),
-                    Elementwise::Cast | Elementwise::Select => 1,
-                    Elementwise::Function(_) => 10,
-                };
-                inputs.iter().fold(own, |sum, input| sum.saturating_add(input.weight()))
-            }
-        }
+    /// Whether chunks of any length along `axis` can be made at no cost.
+    fn is_free(&self, axis: usize) -> bool {
+        self.free()[axis]
     }
 
-    /// Whether chunks of any length along `axis` can be made at no cost.
-    pub(super) fn is_free(&self, axis: usize) -> bool {
-        match &self.kind {
-            _ if self.is_kept() => false,
-            Kind::Generate(_) => true,
-            Kind::Elementwise(_, inputs) => inputs.iter().all(|input| input.is_free(axis)),
-            Kind::View(input, axes) => axes[axis].is_none_or(|axis| input.is_free(axis)),
-            Kind::Broken(_) | Kind::Arrange(_) | Kind::Tasks(_) => false,
+    fn free(&self) -> Vec<bool> {
+        let all = |free| vec![free; self.layout.axes()];
+        if self.is_kept() {
+            return all(false);
+        }
+        let (input, axes) = match &self.kind {
+            Kind::Generate(_) => return all(true),
+            Kind::Broken(_) | Kind::Arrange(_) | Kind::Tasks(_) => return all(false),
+            Kind::Elementwise(_, inputs) => (inputs.as_slice(), None),
+            Kind::View(input, axes) => (std::slice::from_ref(input), Some(axes)),
+        };
+        if let Some(free) = self.known(|known| known.free.clone()) {
+            return free;
+        }
+        count_visit();
+        let inputs: Vec<Vec<bool>> = input.iter().map(|input| input.free()).collect();
+        let free: Vec<bool> = (0..self.layout.axes())
+            .map(|axis| match axes {
+                Some(axes) => axes[axis].is_none_or(|own| inputs[0][own]),
+                None => inputs.iter().all(|input| input[axis]),
+            })
+            .collect();
+        self.known(|known| known.free = Some(free.clone()));
+        free
+    }
+}
+
+/// The work for an element of such an array. Shared inputs count as often as they are read.
+fn weight(kind: &Kind) -> u32 {
+    match kind {
+        Kind::Broken(_) | Kind::Arrange(_) | Kind::Tasks(_) => 0,
+        Kind::Generate(source) => source.weight,
+        Kind::View(input, _) => input.weight,
+        Kind::Elementwise(operation, inputs) => {
+            let own = match operation {
+                Elementwise::Unary(operator) => operator.weight(),
+                Elementwise::Binary(operator) => operator.weight(),
+                Elementwise::Cast | Elementwise::Select => 1,
+                Elementwise::Function(_) => 10,
+            };
+            inputs.iter().fold(own, |sum, input| sum.saturating_add(input.weight))
         }
     }
+}
+
+/// Counts in tests how many arrays are looked at.
+#[cfg(not(test))]
+#[inline(always)]
+pub(super) fn count_visit() {}
+
+#[cfg(test)]
+thread_local! {
+    pub(super) static VISITS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+#[cfg(test)]
+pub(super) fn count_visit() {
+    VISITS.with(|visits| visits.set(visits.get() + 1));
 }
 
 /// Elementwise work on arrays of the same shape.

@@ -8,18 +8,31 @@ use super::node::{Node, broadcast, broadcast_shape, view};
 use super::reduce::Axes;
 use super::traits::Element;
 use crate::Client;
-use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo};
+use std::ops::{Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 use std::panic::Location;
 use std::sync::Arc;
 
-/// What is taken along an axis: `..`, `a..b`, `a..`, `..b`, an index, or any of the ranges with a
-/// [step](Span::step). Negative numbers count from the end, as in NumPy.
+/// What is taken along an axis: `..`, `a..b`, `a..=b`, `a..`, `..b`, `..=b`, an index, or any of the ranges with
+/// a [step](Span::step). Negative numbers count from the end, as in NumPy.
+///
+/// With a negative step a range is gone through from its first bound to its second one, as a slice in NumPy: of
+/// `every(-1, 5..2)` come elements 5, 4 and 3, and of `every(-1, 5..=2)` also 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     start: Option<isize>,
-    stop: Option<isize>,
+    stop: Stop,
     step: isize,
     index: bool,
+}
+
+/// Where a range ends. An end that belongs to it is kept as such: the element behind it is another one when the
+/// range is gone through backwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// At the end of the axis in the direction of the step.
+    Open,
+    Before(isize),
+    With(isize),
 }
 
 impl Span {
@@ -30,7 +43,25 @@ impl Span {
     }
 }
 
-/// The elements of a range, every `step`th: `every(3, ..)`.
+/// The elements of a range, every `step`th: `every(3, ..)`, or from the first bound backwards:
+/// `every(-1, 5..=0)`.
+///
+/// ```
+/// use serried::array::{Array, every};
+/// use serried::span;
+///
+/// # fn main() -> serried::Result<()> {
+/// serried::run(|client| {
+///     let x = Array::arange(client, 0i64, 10, 1, 4);
+///     let elements = |span| Ok::<_, serried::Error>(x.slice(span).compute()?.into_raw_vec_and_offset().0);
+///     assert_eq!(elements(span![every(3, ..)])?, [0, 3, 6, 9]);
+///     assert_eq!(elements(span![every(-2, 5..1)])?, [5, 3]);
+///     assert_eq!(elements(span![every(-2, 5..=1)])?, [5, 3, 1]);
+///     assert_eq!(elements(span![every(-4, ..)])?, [9, 5, 1]);
+///     Ok(())
+/// })
+/// # }
+/// ```
 #[must_use]
 pub fn every(step: isize, range: impl Into<Span>) -> Span {
     range.into().step(step)
@@ -38,39 +69,43 @@ pub fn every(step: isize, range: impl Into<Span>) -> Span {
 
 impl From<RangeFull> for Span {
     fn from(_: RangeFull) -> Self {
-        Span { start: None, stop: None, step: 1, index: false }
+        Span { start: None, stop: Stop::Open, step: 1, index: false }
     }
 }
 
 impl From<Range<isize>> for Span {
     fn from(range: Range<isize>) -> Self {
-        Span { start: Some(range.start), stop: Some(range.end), step: 1, index: false }
+        Span { start: Some(range.start), stop: Stop::Before(range.end), step: 1, index: false }
     }
 }
 
 impl From<RangeInclusive<isize>> for Span {
     fn from(range: RangeInclusive<isize>) -> Self {
-        // After the last element there is nothing: -1 would be counted from the end again.
-        let stop = Some(range.end() + 1).filter(|&stop| stop != 0);
-        Span { start: Some(*range.start()), stop, step: 1, index: false }
+        Span { start: Some(*range.start()), stop: Stop::With(*range.end()), step: 1, index: false }
     }
 }
 
 impl From<RangeFrom<isize>> for Span {
     fn from(range: RangeFrom<isize>) -> Self {
-        Span { start: Some(range.start), stop: None, step: 1, index: false }
+        Span { start: Some(range.start), stop: Stop::Open, step: 1, index: false }
     }
 }
 
 impl From<RangeTo<isize>> for Span {
     fn from(range: RangeTo<isize>) -> Self {
-        Span { start: None, stop: Some(range.end), step: 1, index: false }
+        Span { start: None, stop: Stop::Before(range.end), step: 1, index: false }
+    }
+}
+
+impl From<RangeToInclusive<isize>> for Span {
+    fn from(range: RangeToInclusive<isize>) -> Self {
+        Span { start: None, stop: Stop::With(range.end), step: 1, index: false }
     }
 }
 
 impl From<isize> for Span {
     fn from(index: isize) -> Self {
-        Span { start: Some(index), stop: None, step: 1, index: true }
+        Span { start: Some(index), stop: Stop::Open, step: 1, index: true }
     }
 }
 
@@ -102,31 +137,41 @@ macro_rules! span {
 
 /// Start, step and number of the elements that a span takes of an axis.
 fn resolve(span: &Span, axis: usize, length: usize) -> Result<Run, ArrayProblem> {
-    let from_end = |at: isize| if at < 0 { at + length as isize } else { at };
+    let length = length as isize;
+    let from_end = |at: isize| if at < 0 { at + length } else { at };
     if span.index {
-        let at = from_end(span.start.unwrap_or(0));
-        return match usize::try_from(at) {
-            Ok(start) if start < length => Ok(Run { input: Some(0), start, step: 1, count: 1 }),
+        let at = span.start.unwrap_or(0);
+        return match usize::try_from(from_end(at)) {
+            Ok(start) if from_end(at) < length => Ok(Run { input: Some(0), start, step: 1, count: 1 }),
             _ => Err(ArrayProblem::Argument(format!(
-                "there is no element {} along axis {axis}, which has {length}",
-                span.start.unwrap_or(0)
+                "there is no element {at} along axis {axis}, which has {length}"
             ))),
         };
     }
     if span.step == 0 {
         return Err(ArrayProblem::Argument("a slice cannot go in steps of 0".into()));
     }
-    let length = length as isize;
-    let (start, count) = if span.step > 0 {
-        let start = span.start.map_or(0, |at| from_end(at).clamp(0, length));
-        let stop = span.stop.map_or(length, |at| from_end(at).clamp(0, length));
-        (start, (stop - start).max(0).unsigned_abs().div_ceil(span.step.unsigned_abs()))
-    } else {
-        let start = span.start.map_or(length - 1, |at| from_end(at).clamp(-1, length - 1));
-        let stop = span.stop.map_or(-1, |at| from_end(at).clamp(-1, length - 1));
-        (start, (start - stop).max(0).unsigned_abs().div_ceil(span.step.unsigned_abs()))
+    // Bounds are places between which it is gone: from the start on, and up to the element before the stop.
+    let forwards = span.step > 0;
+    let (first, last) = if forwards { (0, length) } else { (-1, length - 1) };
+    let inside = |at: isize| at.clamp(first, last);
+    let start = span.start.map_or(if forwards { first } else { last }, |at| inside(from_end(at)));
+    let stop = match span.stop {
+        Stop::Open => {
+            if forwards {
+                last
+            } else {
+                first
+            }
+        }
+        Stop::Before(at) => inside(from_end(at)),
+        Stop::With(at) => inside(from_end(at).saturating_add(span.step.signum())),
     };
-    Ok(Run { input: Some(0), start: start.max(0).unsigned_abs(), step: span.step, count })
+    let way = if forwards { stop - start } else { start - stop };
+    let count = way.max(0).unsigned_abs().div_ceil(span.step.unsigned_abs());
+    // The step to an element that is not there may be larger than any number.
+    let step = if count > 1 { span.step } else { 1 };
+    Ok(Run { input: Some(0), start: start.max(0).unsigned_abs(), step, count })
 }
 
 /// The chunks of a slice: what it takes of each chunk.
@@ -418,9 +463,9 @@ impl<T: Element> Array<T> {
             let chunks = node.layout.chunks.iter().zip(widths).map(|(chunks, &(before, after))| {
                 let mut chunks = chunks.clone();
                 // The padding goes to the chunks at the ends.
-                chunks[0] += before;
+                chunks[0] = chunks[0].saturating_add(before);
                 if let Some(last) = chunks.last_mut() {
-                    *last += after;
+                    *last = last.saturating_add(after);
                 }
                 chunks
             });

@@ -4,6 +4,7 @@ use super::array::Array;
 use super::expression::Operand;
 use super::order::Ordered;
 use super::reduce::{Axes, ExactTotal, FloatingSum, Mean, Parameters, Product, Sum};
+use crate::sum::ExactSum;
 use num_complex::Complex64;
 use std::panic::Location;
 
@@ -48,6 +49,9 @@ pub trait Number: Numeric + PartialOrd + Ordered {
 pub trait Float: Number {
     #[doc(hidden)]
     fn of_f64(value: f64) -> Self;
+    /// The sum, rounded once.
+    #[doc(hidden)]
+    fn of_sum(sum: &ExactSum) -> Self;
     #[doc(hidden)]
     fn exact_sum(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<Self>;
     #[doc(hidden)]
@@ -86,7 +90,7 @@ numbers! {
 }
 
 macro_rules! floats {
-    ($($float:ty)*) => {$(
+    ($($float:ty, $value:ident;)*) => {$(
         impl Number for $float {
             fn to_f64(self) -> f64 {
                 self.into()
@@ -98,13 +102,22 @@ macro_rules! floats {
                 array.reduce::<Mean<Sum>>(axes, "mean", Parameters::default(), place)
             }
             fn steps(start: Self, stop: Self, step: Self) -> Option<usize> {
-                let steps = ((stop - start) / step).ceil();
-                (step != 0.0 && steps.is_finite()).then_some(steps.max(0.0) as usize)
+                let distance = stop - start;
+                let steps = distance / step;
+                // As in NumPy: a step that is much longer than the way is one.
+                if steps == 0.0 && distance != 0.0 {
+                    return Some(usize::from(steps.is_sign_positive()));
+                }
+                // More than can be counted are the largest number of them.
+                (step != 0.0 && steps.is_finite()).then_some(steps.ceil() as usize)
             }
         }
         impl Float for $float {
             fn of_f64(value: f64) -> Self {
                 value as $float
+            }
+            fn of_sum(sum: &ExactSum) -> Self {
+                sum.$value()
             }
             fn exact_sum(array: &Array<Self>, axes: &Axes, place: &Location<'_>) -> Array<Self> {
                 array.reduce::<ExactTotal>(axes, "exact_sum", Parameters::default(), place)
@@ -116,7 +129,10 @@ macro_rules! floats {
     )*};
 }
 
-floats!(f64 f32);
+floats! {
+    f64, value;
+    f32, value_f32;
+}
 
 macro_rules! integers {
     ($($integer:ty)*) => {$(
@@ -136,7 +152,8 @@ macro_rules! integers {
                     return None;
                 }
                 let distance = if step > 0 { stop - start } else { start - stop };
-                usize::try_from((distance.max(0) + step.abs() - 1) / step.abs()).ok()
+                let steps = (distance.max(0) + step.abs() - 1) / step.abs();
+                Some(usize::try_from(steps).unwrap_or(usize::MAX))
             }
         }
         impl Bits for $integer {}

@@ -185,6 +185,13 @@ fn sum_of_block<T: Copy + Into<f64>>(values: &[T], map: &impl Fn(f64) -> f64) ->
     (four[0] + four[2]) + (four[1] + four[3])
 }
 
+impl From<f64> for Compensated {
+    /// The number, of which nothing is rounded away.
+    fn from(sum: f64) -> Self {
+        Compensated { sum, error: 0.0 }
+    }
+}
+
 impl AddAssign for Compensated {
     fn add_assign(&mut self, other: Self) {
         self.add(other.sum);

@@ -148,6 +148,24 @@ impl ExactSum {
         self.special.value().unwrap_or_else(|| self.digits.magnitude().rounded())
     }
 
+    /// The sum, rounded once to the nearest `f32`, the even one of two.
+    ///
+    /// ```
+    /// use serried::sum::ExactSum;
+    ///
+    /// // Just above the middle of two neighbours, by less than an `f64` there can tell.
+    /// let sum = ExactSum::of(&[1.0f32, 0.5f32.powi(24), 0.5f32.powi(60)]);
+    /// assert_eq!(sum.value_f32(), 1.0 + f32::EPSILON);
+    /// assert_eq!(sum.value() as f32, 1.0);
+    /// ```
+    #[must_use]
+    pub fn value_f32(&self) -> f32 {
+        match self.special.value() {
+            Some(special) => special as f32,
+            None => self.digits.magnitude().rounded_to_f32(),
+        }
+    }
+
     /// The sum divided by a count, rounded once; NaN for a count of 0.
     ///
     /// ```

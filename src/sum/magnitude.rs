@@ -2,11 +2,19 @@
 
 use super::digits::{DIGIT_BITS, Magnitude};
 
-/// The exponent of the smallest positive `f64`.
-const SMALLEST: i32 = -1074;
+/// A format of binary floating-point numbers.
+#[derive(Clone, Copy)]
+struct Format {
+    /// The bits of a mantissa.
+    precision: i32,
+    /// The exponent of the smallest positive number.
+    smallest: i32,
+    /// The bits of infinity.
+    infinity: u64,
+}
 
-/// The bits of the mantissa of an `f64`.
-const PRECISION: i32 = 53;
+const F64: Format = Format { precision: 53, smallest: -1074, infinity: f64::INFINITY.to_bits() };
+const F32: Format = Format { precision: 24, smallest: -149, infinity: f32::INFINITY.to_bits() as u64 };
 
 impl Magnitude {
     pub(super) const ZERO: Self = Self { negative: false, first: 0, words: Vec::new() };
@@ -16,16 +24,34 @@ impl Magnitude {
         self.rounded_with(false)
     }
 
+    /// The nearest `f32`: not the one that is nearest to the nearest `f64`, which may lie in the middle of two.
+    pub(super) fn rounded_to_f32(&self) -> f32 {
+        let value = f32::from_bits(self.bits(F32, false) as u32);
+        if self.is_negative() { -value } else { value }
+    }
+
     /// The nearest `f64` of this and, if `more`, of something smaller than the
     /// last bit of this.
     fn rounded_with(&self, more: bool) -> f64 {
+        let value = f64::from_bits(self.bits(F64, more));
+        if self.is_negative() { -value } else { value }
+    }
+
+    /// Zero has no sign.
+    fn is_negative(&self) -> bool {
+        self.negative && !self.words.is_empty()
+    }
+
+    /// The bits of the nearest number of a format, without a sign.
+    fn bits(&self, format: Format, more: bool) -> u64 {
+        let Format { precision, smallest, infinity } = format;
         let Some(top) = self.words.last() else {
-            return 0.0;
+            return 0;
         };
         let lowest = DIGIT_BITS * self.first;
         let bits = DIGIT_BITS * self.words.len() as i32 - top.leading_zeros() as i32;
         // The weight of the last bit of the result.
-        let last = (lowest + bits - PRECISION).max(SMALLEST);
+        let last = (lowest + bits - precision).max(smallest);
         let dropped = last - lowest;
         let mantissa = if dropped > 0 {
             let mantissa = self.bits_from(dropped);
@@ -35,11 +61,9 @@ impl Magnitude {
         } else {
             self.bits_from(0) << -dropped
         };
-        // A mantissa of 2^53 carries into the exponent, as it should.
-        let infinity = f64::INFINITY.to_bits();
-        let exponent = ((last - SMALLEST) as u64).min(infinity >> (PRECISION - 1));
-        let value = ((exponent << (PRECISION - 1)) + mantissa).min(infinity);
-        f64::from_bits(value | u64::from(self.negative) << 63)
+        // A mantissa of 2^precision carries into the exponent, as it should.
+        let exponent = ((last - smallest) as u64).min(infinity >> (precision - 1));
+        ((exponent << (precision - 1)) + mantissa).min(infinity)
     }
 
     /// 64 bits, from position `from` on.

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 
 import numpy as np
 
@@ -21,6 +22,7 @@ def answer(sink, head, content=b""):
 def main():
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     np.seterr(all="ignore")
+    warnings.simplefilter("ignore")
     for line in source:
         request = json.loads(line)
         arrays = dict(receive(source, description) for description in request["arrays"])

@@ -124,24 +124,35 @@ fn what_cannot_be_read_says_why() {
         wrong(&good[..100], &["ends inside of its header"]);
         wrong(&[], &["ends inside of its header"]);
         wrong(&[&good[..], b"x"].concat(), &["8129 bytes", "followed by something else"]);
-        wrong(b"PK\x03\x04 this is an .npz file", &["does not begin with"]);
+        wrong(b"PK\x03\x04 this is an .npz file", &["zip archive", "unpack it"]);
+        wrong(b"text, text, text", &["does not begin with"]);
         let replaced = |from: &str, to: &str| {
             let head = String::from_utf8_lossy(&good[10..128]).replace(from, to);
             [&good[..10], head.as_bytes(), &good[128..]].concat()
         };
         wrong(&replaced("'<f8'", "'<i8'"), &["elements are int64, not float64", "Array::<i64>"]);
         wrong(&replaced("'<f8'", "'<f2'"), &["float16", "astype"]);
-        wrong(&replaced("'<f8'", "'|O '"), &["Python objects"]);
+        wrong(&replaced("'<f8'", "'|O '"), &["objects of Python", "without Python"]);
+        wrong(&replaced("'<f8'", "'<U2'"), &["strings", "text is no array of numbers"]);
         wrong(&replaced("(20, 50)", "(20, 99)"), &["truncated", "[20, 99]"]);
 
         let error = |result: serried::Result<Array<f64>>| result.expect_err("it is wrong").to_string();
         let missing = error(Array::from_npy(client, folder.join("y.npy"), Chunks::Auto));
         assert!(missing.contains("y.npy: cannot open it: No such file"), "{missing}");
+        fs::write(&path, replaced("'<f8'", "'|f8'")).expect("there is room");
+        let read = Array::<f64>::from_npy(client, &path, Chunks::Auto).expect("as NumPy reads it");
+        assert_eq!(read.sum().compute().expect("it runs"), 499_500.0);
         fs::write(&path, &good).expect("there is room");
         let chunks = error(Array::from_npy(client, &path, [3]));
         assert!(chunks.contains("give 2 lengths"), "{chunks}");
         let pattern = error(Array::from_npy_glob(client, "/none/such/*.npy", Chunks::Auto));
         assert!(pattern.contains("no file matches \"/none/such/*.npy\""), "{pattern}");
+        // What is being written, or what a killed program has left of it.
+        fs::write(folder.join(".x.npy.part-1-0"), "half").expect("there is room");
+        let all = folder.join("*");
+        let read =
+            Array::<f64>::from_npy_glob(client, all.to_str().expect("text"), Chunks::Auto).expect("one");
+        assert_eq!(read.shape(), [20, 50]);
         Array::<f64>::zeros(client, [3, 51], Chunks::Auto).write_npy(folder.join("y.npy")).expect("room");
         let mixed = error(Array::from_npy_files(client, [&path, &folder.join("y.npy")], Chunks::Auto));
         assert!(mixed.contains("[3, 51]") && mixed.contains("[20, 50]"), "{mixed}");

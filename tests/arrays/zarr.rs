@@ -46,7 +46,10 @@ fn what_cannot_be_read_or_written_says_why() {
         let x = Array::<i64>::from_zarr(client, &path, Chunks::Auto)?;
         assert_eq!(x.sum().compute()?, 4950);
         fs::write(path.join("c/1"), "broken").expect("ours");
-        error(x.sum().compute().map(|_| ()), &["a.zarr: cannot read it: ", "from_zarr"]);
+        error(
+            x.sum().compute().map(|_| ()),
+            &["a.zarr: cannot read chunk [1], the file ", "a.zarr/c/1: ", "from_zarr"],
+        );
         assert_eq!(fs::read_dir(folder.path()).expect("ours").count(), 1);
         Ok(())
     };

@@ -5,6 +5,7 @@ use super::leaf::Leaf;
 use super::operate::{Fault, Operand, cast};
 use super::program::{Binary, Operation, Program, Step, Unary};
 use super::register::{Lane, Register, TILE, Values, with_type};
+use crate::array::room::check_room;
 use crate::random::{Elements, Stream};
 use crate::{Block, DType};
 use std::sync::Arc;
@@ -196,6 +197,7 @@ pub(in crate::array) fn evaluate(inputs: &Inputs) -> Result<Block, Fault> {
     let program = &inputs.program;
     let dtype = program.steps.last().expect("a program has steps").dtype;
     let total: usize = program.shape.iter().product();
+    check_room(total, dtype.size())?;
     let mut evaluation = Evaluation::new(inputs);
     with_type!(dtype, T => {
         let mut elements: Vec<T> = Vec::with_capacity(total);

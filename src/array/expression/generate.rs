@@ -64,7 +64,12 @@ fn fill(generator: &Generator, stretch: Stretch, supplies: Supplies<'_>, out: &m
         }),
         Generator::Arange { start, step } => arange(*start, *step, stretch, out),
         Generator::Linspace { start, step, last, stop } => {
-            let value = |i: u64| if i == *last && i > 0 { *stop } else { start + step * i as f64 };
+            let value = |i: u64| match i {
+                i if i == *last && i > 0 => *stop,
+                // As NumPy: a step that is too small for any number is made of larger ones.
+                i if *step == 0.0 && *last > 0 => i as f64 / *last as f64 * (stop - start) + start,
+                i => start + step * i as f64,
+            };
             f64::values_mut(out).extend(stretch.elements().map(value));
         }
         Generator::Index { axis, shape } => {
@@ -83,15 +88,31 @@ fn fill(generator: &Generator, stretch: Stretch, supplies: Supplies<'_>, out: &m
     }
 }
 
+/// As NumPy fills an array: the second element is the first and a step, and the others go on at the distance of
+/// these two, which is the step but for its last bits.
+macro_rules! float_range {
+    ($start:expr, $step:expr, $stretch:expr, $out:expr, $float:ty) => {{
+        let (start, second) = ($start, $start + $step);
+        let step = second - start;
+        let elements = $stretch.elements();
+        let out = <$float>::values_mut($out);
+        if $stretch.first > 1 {
+            out.extend(elements.map(|i| start + step * i as $float));
+        } else {
+            out.extend(elements.map(|i| match i {
+                0 => start,
+                1 => second,
+                i => start + step * i as $float,
+            }));
+        }
+    }};
+}
+
 fn arange(start: Number, step: Number, stretch: Stretch, out: &mut Register) {
     let elements = stretch.elements();
     match (start, step) {
-        (Number::F64(start), Number::F64(step)) => {
-            f64::values_mut(out).extend(elements.map(|i| start + step * i as f64));
-        }
-        (Number::F32(start), Number::F32(step)) => {
-            f32::values_mut(out).extend(elements.map(|i| start + step * i as f32));
-        }
+        (Number::F64(start), Number::F64(step)) => float_range!(start, step, stretch, out, f64),
+        (Number::F32(start), Number::F32(step)) => float_range!(start, step, stretch, out, f32),
         (Number::I64(start), Number::I64(step)) => {
             i64::values_mut(out).extend(elements.map(|i| start.wrapping_add(step.wrapping_mul(i as i64))));
         }

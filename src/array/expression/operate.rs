@@ -5,16 +5,20 @@
 
 use super::program::{Binary, Unary};
 use super::register::{Lane, Register, with_type};
+use crate::array::ArrayProblem;
 use crate::{BlockElement, DType};
 use num_complex::Complex64;
 
 /// What can go wrong with the values themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::array) enum Fault {
     #[error("an integer was divided by zero; `.select` can keep zeros out, or `.cast::<f64>()` the operands")]
     DivisionByZero,
     #[error("an integer was raised to a negative power; `.cast::<f64>()` the operands")]
     NegativePower,
+    /// The values do not fit into the memory.
+    #[error(transparent)]
+    Impossible(#[from] ArrayProblem),
 }
 
 /// The operators of an element type.

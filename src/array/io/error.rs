@@ -51,11 +51,13 @@ pub enum FileProblem {
     /// The elements are of a type that arrays cannot have.
     #[error(
         "its elements are {found}, and arrays have float64, float32, int64, int32, uint8, bool or complex128: \
-         convert them first, in NumPy by `a.astype('float64')`"
+         {advice}"
     )]
     UnknownElements {
         /// The file's word for the type.
         found: String,
+        /// What to do instead.
+        advice: &'static str,
     },
     /// The elements are of another type than the array that was asked for.
     #[error(
@@ -82,6 +84,18 @@ pub enum FileProblem {
         elements: DType,
         /// The shape in its header.
         shape: Vec<usize>,
+    },
+    /// A chunk of a store cannot be read or written.
+    #[error("cannot {action} chunk {position:?}, the file {}: {message}", file.display())]
+    Chunk {
+        /// What was tried: "read" or "write".
+        action: &'static str,
+        /// The position of the chunk in the grid of the store's chunks.
+        position: Vec<u64>,
+        /// The file that holds it.
+        file: PathBuf,
+        /// What went wrong.
+        message: String,
     },
     /// The file is not what it was when the array was made.
     #[error("it has changed since the array was made from it")]
@@ -114,7 +128,47 @@ pub(super) fn rust_name(elements: DType) -> &'static str {
     }
 }
 
+/// What to do about elements that arrays cannot have, by NumPy's name of their type.
+fn advice(elements: &str) -> &'static str {
+    const ADVICE: [(&[&str], &str); 10] = [
+        (&["int8", "int16", "uint16"], "convert them first, in NumPy by `a.astype('int32')`"),
+        (&["uint32"], "convert them first, in NumPy by `a.astype('int64')`"),
+        (&["uint64"], "convert them first, in NumPy by `a.astype('int64')` if none is 2**63 or more"),
+        (&["float16", "bfloat16"], "convert them first, in NumPy by `a.astype('float32')`"),
+        (
+            &["float96", "float128"],
+            "convert them first, in NumPy by `a.astype('float64')`, which rounds them",
+        ),
+        (&["complex"], "convert them first, in NumPy by `a.astype('complex128')`"),
+        (
+            &["string", "bytes", "fixed_length_utf32", "null_terminated_bytes"],
+            "text is no array of numbers; read it as a bag of lines, or number the words first, in NumPy by \
+             `np.unique(a, return_inverse=True)[1]`",
+        ),
+        (
+            &["object", "pickle"],
+            "Python objects cannot be read without Python; save an array of numbers, in NumPy by \
+             `np.save(path, np.array(list(a), 'float64'))`",
+        ),
+        (
+            &["record", "struct"],
+            "save each field in a file of its own, in NumPy by `np.save(path, a['name'])`",
+        ),
+        (
+            &["datetime", "timedelta", "numpy.datetime64", "numpy.timedelta64"],
+            "save the numbers of their units, in NumPy by `a.astype('int64')`",
+        ),
+    ];
+    let fits = |(kinds, _): &&(&[&str], &str)| kinds.iter().any(|kind| elements.starts_with(kind));
+    ADVICE.iter().find(fits).map_or("save them as one of these first", |(_, advice)| advice)
+}
+
 impl FileProblem {
+    /// Elements that arrays cannot have: the file's word for them, and NumPy's name of their type.
+    pub(super) fn unknown(found: impl Into<String>, elements: &str) -> FileProblem {
+        FileProblem::UnknownElements { found: found.into(), advice: advice(elements) }
+    }
+
     /// Something that the operating system refused.
     pub(super) fn system(action: &'static str) -> impl FnOnce(io::Error) -> FileProblem {
         move |error| FileProblem::System { action, kind: error.kind(), message: error.to_string() }

@@ -4,11 +4,12 @@ use super::super::array::Array;
 use super::super::error::ArrayProblem;
 use super::super::layout::{Chunk, Chunks};
 use super::super::node::Node;
+use super::super::room::check_room;
 use super::super::traits::Element;
 use super::memory::filled;
 use super::npy::{Header, read_region};
 use super::slabs::{Order, layout};
-use super::{FileError, FileProblem, refused};
+use super::{FileProblem, refused};
 use crate::{Block, Client, DType, Delayed, Result, pattern};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -219,7 +220,8 @@ fn pieces(files: &[(PathBuf, Header)], chunk: &Chunk) -> Vec<Piece> {
 
 fn read_chunk(
     (dtype, shape, pieces): (DType, Vec<usize>, Vec<Piece>),
-) -> std::result::Result<Block, FileError> {
+) -> std::result::Result<Block, ArrayProblem> {
+    check_room(shape.iter().product(), dtype.size())?;
     filled(dtype, &shape, |mut memory| {
         for piece in &pieces {
             let size = piece.region.iter().map(Range::len).product::<usize>() * dtype.size();
@@ -227,7 +229,7 @@ fn read_chunk(
             piece.read(these).map_err(|problem| problem.of(&piece.path))?;
             memory = others;
         }
-        Ok(())
+        Ok::<(), ArrayProblem>(())
     })
 }
 

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::kernels;
 use super::rows::matrix_of;
 use super::scalar::Field;
-use super::systems::{check_square, square_chunks};
+use super::systems::{check_sides, check_square, square_chunks};
 use crate::{Block, Delayed};
 use ndarray::Array2;
 use std::panic::Location;
@@ -95,6 +95,7 @@ impl<T: Field> Array<T> {
     pub fn cholesky(&self) -> Array<T> {
         self.derive("cholesky", Location::caller(), |node| {
             check_square(node)?;
+            check_sides(node)?;
             let lower = lower::<T>(&square_chunks(node), "cholesky");
             Ok(fit(&lower, &Layout::of_chunks(node.layout.chunks.clone())))
         })

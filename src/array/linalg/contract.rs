@@ -1,8 +1,10 @@
 //! Sums of products along axes that two arrays share: what matrix products and their like come down to.
 
+use super::super::error::ArrayProblem;
 use super::super::layout::{Layout, positions};
 use super::super::movement::fit;
 use super::super::node::{Kind, Node, Reader};
+use super::super::room::check_room;
 use super::scalar::Ring;
 use crate::{Block, Client, Delayed, List};
 use ndarray::{Array3, ArrayViewD, Axis, CowArray, Ix3, IxDyn};
@@ -35,6 +37,9 @@ impl Roles {
 
 /// Bytes of the blocks that a task reads.
 const AT_ONCE: usize = 64 << 20;
+
+/// Pairs of blocks that a task multiplies at most.
+pub(super) const MOST_PAIRS: usize = 16;
 
 /// The array with the shared axes, the free ones of `left` and those of `right`. Paired axes have the same
 /// length.
@@ -118,7 +123,7 @@ fn tasks<T: Ring>(
     summed: &[usize],
 ) -> Vec<Delayed<Block>> {
     let client = &left.node.client;
-    let at_once = (AT_ONCE / (left.largest_block() + right.largest_block()).max(1)).clamp(1, 16);
+    let at_once = (AT_ONCE / (left.largest_block() + right.largest_block()).max(1)).clamp(1, MOST_PAIRS);
     let terms: Vec<Vec<usize>> = positions(summed).collect();
     layout
         .chunks()
@@ -130,7 +135,7 @@ fn tasks<T: Ring>(
                 let rights: List<Block> =
                     terms.iter().map(|at| right.block(shared, right_free, at)).collect();
                 let roles = (left.roles.clone(), right.roles.clone());
-                client.delayed(products::<T>, (roles, &lefts, &rights)).label(name)
+                client.try_delayed(products::<T>, (roles, &lefts, &rights)).label(name)
             });
             sum_in_pairs::<T>(client, name, sums.collect())
         })
@@ -163,7 +168,7 @@ fn plus<T: Ring>((left, right): (Block, Arc<Block>)) -> Block {
 type Pairs = ((Roles, Roles), Vec<Arc<Block>>, Vec<Arc<Block>>);
 
 /// The sum of the products of pairs of blocks.
-fn products<T: Ring>(((left_roles, right_roles), lefts, rights): Pairs) -> Block {
+fn products<T: Ring>(((left_roles, right_roles), lefts, rights): Pairs) -> Result<Block, ArrayProblem> {
     let lengths = |block: &Block, axes: &[usize]| -> Vec<usize> {
         axes.iter().map(|&axis| block.shape()[axis]).collect()
     };
@@ -173,6 +178,7 @@ fn products<T: Ring>(((left_roles, right_roles), lefts, rights): Pairs) -> Block
         lengths(&rights[0], &right_roles.free),
     ];
     let product = |lengths: &[usize]| lengths.iter().product::<usize>();
+    check_room([&shared, &rows, &columns].map(|lengths| product(lengths)).iter().product(), T::DTYPE.size())?;
     let mut sum = Array3::from_elem((product(&shared), product(&rows), product(&columns)), T::ZERO);
     for (left, right) in lefts.iter().zip(&rights) {
         let Roles { shared, free, summed } = &left_roles;
@@ -184,7 +190,7 @@ fn products<T: Ring>(((left_roles, right_roles), lefts, rights): Pairs) -> Block
         }
     }
     let shape = [shared, rows, columns].concat();
-    Block::from(sum.into_shape_with_order(IxDyn(&shape)).expect("the elements stay"))
+    Ok(Block::from(sum.into_shape_with_order(IxDyn(&shape)).expect("the elements stay")))
 }
 
 /// A block as one matrix for each place along the shared axes. It is copied only if one axis of the matrices

@@ -2,10 +2,11 @@
 
 use super::super::array::{Array, Scalar};
 use super::super::error::ArrayProblem;
+use super::super::layout::check_tasks;
 use super::super::node::{Node, broadcast, broadcast_shape};
 use super::super::reduce::Axes;
 use super::super::traits::Numeric;
-use super::contract::{Roles, contract};
+use super::contract::{MOST_PAIRS, Roles, contract};
 use super::scalar::Ring;
 use std::{panic::Location, sync::Arc};
 
@@ -203,5 +204,16 @@ fn product<T: Ring>(
     if !left.client.is_same_run(&right.client) {
         return Err(ArrayProblem::Runs);
     }
+    // How many tasks there are at least.
+    let along = |node: &Node, axes: &[usize]| -> usize {
+        axes.iter().fold(1, |count, &axis| count.saturating_mul(node.layout.chunks[axis].len()))
+    };
+    let terms = along(left, &left_roles.summed).max(along(right, &right_roles.summed));
+    let results = [
+        along(left, &left_roles.shared).max(along(right, &right_roles.shared)),
+        along(left, &left_roles.free),
+        along(right, &right_roles.free),
+    ];
+    check_tasks(&[&results[..], &[terms.div_ceil(MOST_PAIRS)]].concat())?;
     Ok(contract::<T>(name, (left, left_roles), (right, right_roles)))
 }

@@ -2,7 +2,7 @@
 
 use super::super::array::Array;
 use super::super::error::ArrayProblem;
-use super::super::layout::{Layout, pieces};
+use super::super::layout::{Layout, check_tasks, pieces};
 use super::super::movement::fit;
 use super::super::node::{Node, Reader};
 use super::panel::Panel;
@@ -39,6 +39,13 @@ pub(super) fn check_matrix(node: &Node) -> Result<(), ArrayProblem> {
             node.layout.shape
         ))),
     }
+}
+
+/// Checks that an operand is a matrix with elements, whose panels are not too many.
+pub(super) fn check_panels(node: &Node) -> Result<(), ArrayProblem> {
+    check_matrix(node)?;
+    let panels = node.layout.shape[1].div_ceil(panel_width(&node.layout));
+    check_tasks(&[panels, panels, node.layout.chunks[0].len()])
 }
 
 /// How many columns the panels have. Many small panels keep the tree above the blocks of rows, which is work
@@ -202,7 +209,7 @@ impl<T: Field> Array<T> {
         let place = Location::caller();
         let factorisation = OnceLock::new();
         let shared = |node: &Arc<Node>| {
-            check_matrix(node)?;
+            check_panels(node)?;
             Ok::<_, ArrayProblem>(Arc::clone(factorisation.get_or_init(|| Factorisation::new(node, "qr"))))
         };
         let q = self.derive("qr", place, |node| {

@@ -8,7 +8,7 @@ use super::super::node::{Node, Reader};
 use super::contract::{Roles, contract};
 use super::failure::Failure;
 use super::kernels::{self, Svd};
-use super::qr::{Factorisation, check_matrix, inner_chunks, whole};
+use super::qr::{Factorisation, check_matrix, check_panels, inner_chunks, whole};
 use super::rows::{Rows, matrix_of};
 use super::scalar::Field;
 use crate::{Block, BlockElement, Delayed, List};
@@ -105,12 +105,15 @@ impl<T: Field> Array<T> {
         let decomposition = OnceLock::new();
         let shared = |node: &Arc<Node>| {
             check_matrix(node)?;
+            let is_tall = node.layout.shape[0] >= node.layout.shape[1];
+            let tall = if is_tall { Arc::clone(node) } else { permute(node, &[1, 0]) };
+            check_panels(&tall)?;
             Ok::<_, ArrayProblem>(decomposition.get_or_init(|| {
-                if node.layout.shape[0] >= node.layout.shape[1] {
-                    return of_tall::<T>(node);
+                if is_tall {
+                    return of_tall::<T>(&tall);
                 }
                 // Of the transpose, U and V change places.
-                let Decomposition { u, s, vh } = of_tall::<T>(&permute(node, &[1, 0]));
+                let Decomposition { u, s, vh } = of_tall::<T>(&tall);
                 Decomposition { u: permute(&vh, &[1, 0]), s, vh: permute(&u, &[1, 0]) }
             }))
         };
@@ -158,6 +161,7 @@ impl<T: Field> Array<T> {
     pub fn lstsq(&self, b: &Array<T>) -> Array<T> {
         self.derive_with(b, "lstsq", Location::caller(), |a, b| {
             super::systems::check(a, b)?;
+            check_panels(a)?;
             let (b, vector) = super::systems::columns_of(b, &a.layout.chunks[0]);
             let factorisation = Factorisation::new(a, "lstsq");
             let r = Reader::new(&factorisation.r::<T>());

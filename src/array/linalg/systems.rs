@@ -2,7 +2,7 @@
 
 use super::super::array::Array;
 use super::super::error::ArrayProblem;
-use super::super::layout::Layout;
+use super::super::layout::{Layout, check_tasks};
 use super::super::movement::{fit, permute};
 use super::super::node::{Node, view};
 use super::kernels::Side;
@@ -39,6 +39,12 @@ pub(super) fn check_square(a: &Node) -> Result<(), ArrayProblem> {
             a.layout.shape
         ))),
     }
+}
+
+/// Checks that a matrix has no more chunks of rows than can be factorised: each meets all others, again and again.
+pub(super) fn check_sides(a: &Node) -> Result<(), ArrayProblem> {
+    let sides = a.layout.chunks[0].len();
+    check_tasks(&[sides, sides, sides.div_ceil(6)])
 }
 
 /// A right-hand side as a matrix with these chunks of rows, and whether it was a vector.
@@ -148,6 +154,10 @@ impl<T: Field> Array<T> {
         self.derive_with(b, name, place, |a, b| {
             check_square(a)?;
             check(a, b)?;
+            check_sides(a)?;
+            // Each block of the solution is made of all those before it.
+            let sides = a.layout.chunks[0].len();
+            check_tasks(&[sides, sides, b.layout.chunks.get(1).map_or(1, Vec::len)])?;
             let (b, vector) = columns_of(b, &a.layout.chunks[0]);
             let x = fit(&solve(a, &b), &b.layout);
             Ok(if vector { permute(&x, &[0]) } else { x })

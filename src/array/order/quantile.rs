@@ -42,6 +42,8 @@ impl Place {
         match (self.median, self.part) {
             (_, 0.0) => low,
             (true, _) => (low + high) / 2.0,
+            // Beside an infinity, where NumPy has NaN.
+            (_, part) if !(high - low).is_finite() => low * (1.0 - part) + high * part,
             // Both ways, so that the value grows with `part` all the way.
             (_, part) if part >= 0.5 => high - (high - low) * (1.0 - part),
             (_, part) => low + (high - low) * part,
@@ -89,7 +91,8 @@ impl<T: Number> Array<T> {
     }
 
     /// The quantile of all elements, exactly, between two elements on the straight line between them: NumPy's
-    /// `quantile(x, q)`. NaN if there is a NaN.
+    /// `quantile(x, q)`. NaN if there is a NaN. An infinite element makes no NaN, as it does in NumPy, unless the
+    /// quantile lies between two that are opposite.
     ///
     /// ```
     /// use serried::array::Array;

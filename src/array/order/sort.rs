@@ -6,7 +6,7 @@
 
 use super::super::array::Array;
 use super::super::error::ArrayProblem;
-use super::super::layout::starts;
+use super::super::layout::{check_tasks, starts};
 use super::super::node::{Node, Reader};
 use super::super::traits::Number;
 use super::in_one_chunk;
@@ -42,6 +42,8 @@ impl<T: Number> Array<T> {
                     node.layout.shape
                 )));
             }
+            // Every chunk may have elements for every other.
+            check_tasks(&[node.layout.count(), node.layout.count()])?;
             let sorted = by_chunks::<T>(node, 0);
             if node.layout.count() == 1 {
                 return Ok(sorted);

@@ -11,7 +11,7 @@ use num_complex::Complex64;
 use std::marker::PhantomData;
 
 /// Lanes of a sum within a tile.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// The sum of the terms of a tile.
 #[inline]
@@ -99,7 +99,7 @@ macro_rules! float_sums {
                 *into = std::mem::take(into).merge(from.clone());
             }
             fn finish(state: ExactSum, _: u64, _: Parameters) -> $float {
-                Float::of_f64(state.value())
+                Float::of_sum(&state)
             }
         }
     )*};

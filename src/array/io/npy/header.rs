@@ -42,6 +42,11 @@ impl Header {
     /// The header at the beginning of a file.
     pub(crate) fn read(file: &mut impl Read) -> Result<Header, FileProblem> {
         let start: [u8; 8] = exact(file, 8)?.try_into().map_err(|_| no_npy("it is too short"))?;
+        if start.starts_with(b"PK") {
+            let reason =
+                "it is a zip archive, as `numpy.savez` writes: unpack it, and read the .npy files in it";
+            return Err(no_npy(reason));
+        }
         if !start.starts_with(MAGIC) {
             return Err(no_npy("it does not begin with \\x93NUMPY"));
         }
@@ -66,7 +71,7 @@ impl Header {
         };
         let dictionary = literal::parse(&text).map_err(no_npy)?;
         let Descr::Plain(descr) = dictionary.descr else {
-            return Err(FileProblem::UnknownElements { found: "records with fields".into() });
+            return Err(FileProblem::unknown("records with fields", "record"));
         };
         let (dtype, swapped) = elements(&descr)?;
         let header = Header {
@@ -125,8 +130,11 @@ fn exact(file: &mut impl Read, count: usize) -> Result<Vec<u8>, FileProblem> {
 
 /// Element type and order of bytes.
 fn elements(descr: &str) -> Result<(DType, bool), FileProblem> {
-    let unknown = || FileProblem::UnknownElements { found: describe(descr) };
-    let (order, code) = descr.split_at_checked(1).ok_or_else(unknown)?;
+    // As NumPy: the order of bytes may be missing, or be said not to matter; it is that of the machine then.
+    let (order, code) = match descr.chars().next() {
+        Some(order @ ('<' | '>' | '=' | '|')) => (order, &descr[1..]),
+        _ => ('=', descr),
+    };
     let dtype = match code {
         "f8" => DType::F64,
         "f4" => DType::F32,
@@ -135,35 +143,39 @@ fn elements(descr: &str) -> Result<(DType, bool), FileProblem> {
         "u1" => DType::U8,
         "b1" => DType::Bool,
         "c16" => DType::Complex64,
-        _ => return Err(unknown()),
+        _ => {
+            let name = name(code);
+            let found = if name.is_empty() { format!("{descr:?}") } else { format!("{descr:?} ({name})") };
+            return Err(FileProblem::unknown(found, &name));
+        }
     };
     let swapped = match order {
-        "<" => cfg!(target_endian = "big"),
-        ">" => cfg!(target_endian = "little"),
-        "=" => false,
-        "|" if dtype.size() == 1 => false,
-        _ => return Err(unknown()),
+        '<' => cfg!(target_endian = "big"),
+        '>' => cfg!(target_endian = "little"),
+        _ => false,
     };
     Ok((dtype, swapped && dtype.size() > 1))
 }
 
-/// NumPy's name of a type beside its code.
-fn describe(descr: &str) -> String {
-    let code = descr.trim_start_matches(['<', '>', '=', '|']);
-    let bits = |name: &str| match code[1..].parse::<u32>() {
-        Ok(bytes) if bytes <= 32 => format!("{descr:?} ({name}{})", bytes * 8),
-        _ => format!("{descr:?}"),
+/// NumPy's name of a type, or nothing if it has none.
+fn name(code: &str) -> String {
+    let (kind, size) = code.split_at(code.chars().next().map_or(0, char::len_utf8));
+    let bits = |name: &str| match size.parse::<u32>() {
+        Ok(bytes @ 1..=32) => format!("{name}{}", bytes * 8),
+        _ => String::new(),
     };
-    match code.chars().next() {
-        Some('i') => bits("int"),
-        Some('u') => bits("uint"),
-        Some('f') => bits("float"),
-        Some('c') => bits("complex"),
-        Some('O') => format!("{descr:?} (Python objects)"),
-        Some('U' | 'S' | 'a') => format!("{descr:?} (strings)"),
-        Some('V') => format!("{descr:?} (raw bytes)"),
-        Some('M' | 'm') => format!("{descr:?} (dates or times)"),
-        _ => format!("{descr:?}"),
+    match kind {
+        "i" => bits("int"),
+        "u" => bits("uint"),
+        "f" => bits("float"),
+        "c" => bits("complex"),
+        "O" => "objects of Python".into(),
+        "U" => "strings".into(),
+        "S" | "a" => "bytes of text".into(),
+        "V" => "raw bytes".into(),
+        "M" => "datetimes".into(),
+        "m" => "timedeltas".into(),
+        _ => String::new(),
     }
 }
 
@@ -226,13 +238,13 @@ mod tests {
                 ("b1", DType::Bool),
                 ("c16", DType::Complex64),
             ] {
-                for (order, swapped) in [('<', false), ('>', true), ('=', false)] {
+                for (order, swapped) in [("<", false), (">", true), ("=", false), ("|", false), ("", false)] {
                     let text =
                         format!("{{'descr': '{order}{code}', 'fortran_order': True, 'shape': (2, 0)}}");
                     let bytes = with(version, &text);
                     let header = Header::read(&mut bytes.as_slice()).expect("a header");
-                    let swapped =
-                        (swapped != cfg!(target_endian = "big")) && dtype.size() > 1 && order != '=';
+                    let said = ["<", ">"].contains(&order);
+                    let swapped = said && dtype.size() > 1 && swapped != cfg!(target_endian = "big");
                     let data = bytes.len() as u64;
                     assert_eq!(
                         header,
@@ -252,12 +264,13 @@ mod tests {
             ("'<f16'", "(float128)"),
             ("'<u8'", "(uint64)"),
             ("'<c8'", "(complex64)"),
-            ("'|O'", "Python objects"),
-            ("'<U5'", "strings"),
-            ("'|S3'", "strings"),
-            ("'<M8[ns]'", "dates"),
+            ("'|O'", "\"|O\" (objects of Python)"),
+            ("'<U5'", "\"<U5\" (strings)"),
+            ("'|S3'", "bytes of text"),
+            ("'<M8[ns]'", "datetimes"),
             ("'|V16'", "raw bytes"),
-            ("'|f8'", "\"|f8\""),
+            ("'i4x'", "\"i4x\""),
+            ("'<f'", "\"<f\""),
             ("''", "\"\""),
             ("'é8'", "é8"),
             ("'<fé'", "<fé"),
@@ -268,6 +281,30 @@ mod tests {
             assert!(matches!(error, FileProblem::UnknownElements { .. }), "{error}");
             assert!(error.to_string().contains(words), "{error}");
         }
+    }
+
+    #[test]
+    fn the_advice_fits_the_elements() {
+        for (descr, advice) in [
+            ("'<i2'", "`a.astype('int32')`"),
+            ("'<u4'", "`a.astype('int64')`"),
+            ("'<f2'", "`a.astype('float32')`"),
+            ("'<f16'", "`a.astype('float64')`"),
+            ("'<c8'", "`a.astype('complex128')`"),
+            ("'<U5'", "text is no array of numbers"),
+            ("'|S3'", "text is no array of numbers"),
+            ("'|O'", "without Python"),
+            ("'<M8[ns]'", "`a.astype('int64')`"),
+            ("'|V16'", "save them as one of these first"),
+            ("[('x', '<f8')]", "`np.save(path, a['name'])`"),
+        ] {
+            let text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (1,)}}");
+            let error = Header::read(&mut with(3, &text).as_slice()).expect_err(descr).to_string();
+            assert!(error.contains(advice), "{error}");
+            assert!(!advice.starts_with("text") || !error.contains("astype"), "{error}");
+        }
+        let error = Header::read(&mut &b"PK\x03\x04 and more"[..]).expect_err("an archive").to_string();
+        assert!(error.contains("unpack it"), "{error}");
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! Zarr stores in a folder: every chunk of the array is a file of its own.
 
 use super::super::{FileError, FileProblem};
+use crate::array::layout::positions;
 use crate::{Block, DType};
 use num_complex::Complex64;
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use zarrs::array::{
     Array, ArrayBuilder, ArrayMetadataOptions, BytesToBytesCodecTraits, CodecOptions, FillValue,
     codec::{GzipCodec, ZstdCodec},
@@ -26,6 +31,7 @@ pub enum Compression {
 /// An array in a folder.
 #[derive(Debug)]
 pub(crate) struct Store {
+    path: PathBuf,
     array: Array<FilesystemStore>,
     dtype: DType,
     shape: Vec<usize>,
@@ -82,11 +88,14 @@ impl Store {
                 .is_ok()
         };
         let found = ALL.into_iter().find(fits);
-        let unknown = || FileProblem::UnknownElements { found: array.data_type().to_string() };
+        let unknown = || {
+            let name = array.data_type().to_string();
+            FileProblem::unknown(name.clone(), &name)
+        };
         let dtype = found.ok_or_else(unknown).map_err(wrong)?;
         let shape = array.shape().iter().map(|&length| usize::try_from(length));
         let shape = shape.collect::<Result<Vec<usize>, _>>().map_err(no_zarr).map_err(wrong)?;
-        Ok(Store { array, dtype, shape })
+        Ok(Store { path: path.to_owned(), array, dtype, shape })
     }
 
     /// A new array in an existing folder that is empty. Chunks are regular: those at the end are stored as if
@@ -108,7 +117,7 @@ impl Store {
         let array = builder.build(Arc::new(store), "/").map_err(no_zarr).map_err(wrong)?;
         let plain = ArrayMetadataOptions::default().with_include_zarrs_metadata(false);
         array.store_metadata_opt(&plain).map_err(written).map_err(wrong)?;
-        Ok(Store { array, dtype, shape: shape.to_vec() })
+        Ok(Store { path: path.to_owned(), array, dtype, shape: shape.to_vec() })
     }
 
     pub(crate) fn dtype(&self) -> DType {
@@ -132,12 +141,45 @@ impl Store {
         let lengths: Vec<usize> = region.iter().map(Range::len).collect();
         let part: Vec<Range<u64>> = region.iter().map(|range| range.start as u64..range.end as u64).collect();
         each_type!(self.dtype, T => {
-            let elements: Vec<T> = self.array.retrieve_array_subset_opt(&part, &one_thread()).map_err(read)?;
+            let elements: Vec<T> = self
+                .array
+                .retrieve_array_subset_opt(&part, &one_thread())
+                .map_err(|error| self.damaged::<T>(region, &error))?;
             match elements.len() == lengths.iter().product::<usize>() {
                 true => Ok(Block::from_vec(&lengths, elements)),
                 false => Err(FileProblem::Changed),
             }
         })
+    }
+
+    /// Why a part of the array cannot be read: the chunk in it that is to blame.
+    fn damaged<T: zarrs::array::ElementOwned>(
+        &self,
+        region: &[Range<usize>],
+        error: &impl std::fmt::Display,
+    ) -> FileProblem {
+        let chunk = self.chunk();
+        let first: Vec<usize> = region.iter().zip(&chunk).map(|(range, side)| range.start / side).collect();
+        let ends = region.iter().zip(&chunk).map(|(range, side)| range.end.div_ceil(*side));
+        let grid: Vec<usize> = ends.zip(&first).map(|(end, first)| end - first).collect();
+        for at in positions(&grid) {
+            let position: Vec<u64> = at.iter().zip(&first).map(|(at, first)| (at + first) as u64).collect();
+            let read: Result<Vec<T>, _> = self.array.retrieve_chunk_opt(&position, &one_thread());
+            if let Err(error) = read {
+                return self.chunk_problem("read", &position, &error);
+            }
+        }
+        FileProblem::System { action: "read", kind: std::io::ErrorKind::Other, message: error.to_string() }
+    }
+
+    fn chunk_problem(
+        &self,
+        action: &'static str,
+        position: &[u64],
+        error: &impl std::fmt::Display,
+    ) -> FileProblem {
+        let file = self.path.join(self.array.chunk_key(position).as_str());
+        FileProblem::Chunk { action, position: position.to_vec(), file, message: error.to_string() }
     }
 
     /// Writes the chunk at a position of the grid; the first index of each is a multiple of the chunk's length.
@@ -147,13 +189,15 @@ impl Store {
         each_type!(self.dtype, T => {
             if block.shape() == chunk {
                 let elements = block.as_slice::<T>();
-                return self.array.store_chunk_opt(&position, elements, &one_thread()).map_err(written);
+                let stored = self.array.store_chunk_opt(&position, elements, &one_thread());
+                return stored.map_err(|error| self.chunk_problem("write", &position, &error));
             }
             let mut whole = ndarray::ArrayD::from_elem(chunk, T::default());
             let part = block.view::<T>();
             whole.slice_each_axis_mut(|axis| (..part.len_of(axis.axis)).into()).assign(&part);
             let elements = whole.as_slice().unwrap_or_default();
-            self.array.store_chunk_opt(&position, elements, &one_thread()).map_err(written)
+            let stored = self.array.store_chunk_opt(&position, elements, &one_thread());
+            stored.map_err(|error| self.chunk_problem("write", &position, &error))
         })
     }
 }
@@ -187,16 +231,8 @@ fn no_zarr(error: impl std::fmt::Display) -> FileProblem {
     FileProblem::Format { format: "Zarr", reason: error.to_string() }
 }
 
-fn read(error: impl std::fmt::Display) -> FileProblem {
-    failed("read", error)
-}
-
 fn written(error: impl std::fmt::Display) -> FileProblem {
-    failed("write", error)
-}
-
-fn failed(action: &'static str, error: impl std::fmt::Display) -> FileProblem {
-    FileProblem::System { action, kind: std::io::ErrorKind::Other, message: error.to_string() }
+    FileProblem::System { action: "write", kind: std::io::ErrorKind::Other, message: error.to_string() }
 }
 
 #[cfg(test)]
@@ -265,6 +301,7 @@ mod tests {
         let json = std::fs::read_to_string(&metadata).expect("a file");
         std::fs::write(&metadata, json.replace("float64", "float16")).expect("room");
         error(path, "float16");
+        error(path, "`a.astype('float32')`");
         std::fs::write(&metadata, json.replace("zstd", "zst")).expect("room");
         error(path, "codec zst is not supported");
         std::fs::write(&metadata, &json[10..]).expect("room");
@@ -273,7 +310,9 @@ mod tests {
         for content in [&b""[..], b"abc"] {
             std::fs::write(path.join("c/1/0"), content).expect("room");
             let error = store.read(&[0..10, 0..10]).expect_err("it is broken").to_string();
-            assert!(error.starts_with("cannot read it: "), "{error}");
+            let file = path.join("c/1/0");
+            let words = format!("cannot read chunk [1, 0], the file {}: ", file.display());
+            assert!(error.starts_with(&words), "{error}");
             store.read(&[0..5, 0..10]).expect("it is whole");
         }
     }
