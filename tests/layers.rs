@@ -7,12 +7,12 @@ use syn::visit::Visit;
 const LAYERS: [&str; 11] =
     ["random", "sum", "wire", "task", "graph", "scheduler", "worker", "transport", "client", "array", "bag"];
 
-/// Files beside the folders, and the highest folder that each may import: `error.rs` wraps the errors of all layers, so
-/// only those may import it whose errors it does not wrap, or which stand above all that do.
-const FILES: [(&str, Option<&str>); 3] = [("notice", None), ("config", Some("sum")), ("error", Some("bag"))];
+/// Files beside the folders, each with the highest folder that it may import.
+const FILES: [(&str, Option<&str>); 4] =
+    [("notice", None), ("pattern", None), ("config", Some("sum")), ("error", Some("bag"))];
 
-/// Who may import `error.rs`. The errors of arrays and bags are wrapped there for their users, which is the only way in
-/// which it looks up.
+/// The lowest folder that may import `error.rs`. That file wraps the errors of all layers, so for a lower one it would
+/// close a circle.
 const ERROR_FROM: &str = "client";
 
 /// The paths that begin with `crate::` outside of tests: the name behind it.

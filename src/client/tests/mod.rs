@@ -8,3 +8,4 @@ mod shuffles;
 mod simulated;
 mod simulation;
 mod streams;
+mod values;
