@@ -25,7 +25,7 @@
 ///
 ///     let wrong = delayed!(client, parse("seven".to_owned())?);
 ///     let error = client.compute(&wrong).unwrap_err();
-///     assert!(error.to_string().contains("task `parse` failed on rank"));
+///     assert!(error.to_string().starts_with("task `parse` with arguments (\"seven\") failed on rank"));
 ///     Ok(())
 /// })
 /// # }

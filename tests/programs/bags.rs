@@ -182,7 +182,7 @@ fn what_could_not_be_written_leaves_nothing() {
     command.args(arguments);
     let ended = finish(command, &[]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("cannot write") && ended.stderr.contains("lines-00-"), "{ended:?}");
+    assert!(ended.stderr.contains("cannot be written") && ended.stderr.contains("lines-00-"), "{ended:?}");
     assert!(ended.stderr.contains("File too large"), "{ended:?}");
     assert_eq!(fs::read_dir(&out).expect("a folder").count(), 0);
 

@@ -90,10 +90,11 @@ fn a_host_that_is_busy_is_not_taken_for_lost() {
     }
     let mut command = Command::new(mpiexec);
     command.args(["-n", "2", "unshare", "--uts", "sh", "-c", host]);
-    command.arg(example("failures")).args(["--mode", "held-up"]);
+    command.arg(example("failures")).args(["--mode", "held-up", "--json"]);
     let ended = finish(command, &[("SERRIED_THREADS", "1"), ("SERRIED_HEARTBEAT", "2")]);
-    assert_eq!(ended.json()["result"]["built"], serde_json::json!([7, 8, 9, 10]), "{ended:?}");
-    assert!(ended.took > Duration::from_secs(10), "nobody was held up: {ended:?}");
+    let result = &ended.json()["result"];
+    assert_eq!(result["largest"], 3, "{ended:?}");
+    assert!(result["held_up"].as_u64() >= Some(3), "hardly anything held it up: {ended:?}");
 }
 
 #[test]
