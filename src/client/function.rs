@@ -251,7 +251,7 @@ mod tests {
         }
         refuse(&1.5f64);
         refuse(fn_of(7));
-        static POINTER: fn() = || ();
-        refuse(&POINTER);
+        static POINTERS: [fn(); 1] = [|| ()];
+        refuse(&POINTERS);
     }
 }

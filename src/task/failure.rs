@@ -33,7 +33,7 @@ pub struct TaskError {
     pub index: Option<u64>,
     /// The arguments, if the task is no element of a map: values cut where they are long, `_` for what other tasks
     /// have made, and the keys of streams.
-    pub arguments: Option<String>,
+    pub arguments: Option<Box<str>>,
     /// The rank that ran the task.
     pub rank: usize,
     /// The host of that rank.
@@ -52,7 +52,7 @@ impl fmt::Display for TaskError {
         if let Some(index) = self.index {
             write!(f, ", element {index},")?;
         }
-        if let Some(arguments) = self.arguments.as_ref().filter(|arguments| *arguments != "()") {
+        if let Some(arguments) = self.arguments.as_deref().filter(|arguments| *arguments != "()") {
             write!(f, " with arguments {arguments}")?;
         }
         let what = match self.cause {

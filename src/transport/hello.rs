@@ -161,7 +161,8 @@ pub(crate) fn nodes(hellos: &[Hello]) -> Nodes {
 
 /// A warning if a host has more compute threads than cores.
 pub(crate) fn oversubscription(hellos: &[Hello], threads: &[usize]) -> Option<String> {
-    let mut hosts: BTreeMap<(&str, &str), (usize, BTreeMap<&str, usize>)> = BTreeMap::new();
+    type Threads<'a> = (usize, BTreeMap<&'a str, usize>);
+    let mut hosts: BTreeMap<(&str, &str), Threads<'_>> = BTreeMap::new();
     for (hello, threads) in hellos.iter().zip(threads) {
         let (total, cores) = hosts.entry(hello.machine()).or_default();
         *total += threads;

@@ -173,9 +173,9 @@ impl Attempts<'_> {
 
     /// The arguments of a task as a text: many tasks may have one label.
     #[cold]
-    fn shown(&self, constants: &[u8]) -> Option<String> {
+    fn shown(&self, constants: &[u8]) -> Option<Box<str>> {
         let shown = contain(|| self.call.call(&mut Inputs::to_be_shown(constants, self.context)));
-        Stored::Made(shown.ok()?.ok()?).take().ok()
+        Stored::Made(shown.ok()?.ok()?).take::<String>().ok().map(String::into_boxed_str)
     }
 
     #[inline]

@@ -50,7 +50,7 @@ fn values_that_leave_fields_out_are_the_same_on_every_rank() {
     }
     fn sparse(b: u64) -> Sparse {
         let more = [("x".to_owned(), None), ("y".to_owned(), Some(b as u8))];
-        Sparse { a: (b % 2 == 0).then_some(1), b, more: more.into() }
+        Sparse { a: b.is_multiple_of(2).then_some(1), b, more: more.into() }
     }
     let expected: Vec<Sparse> = (0..50).map(sparse).collect();
     for (ranks, threads) in WORLDS {
