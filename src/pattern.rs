@@ -58,7 +58,8 @@ fn part(start: &Path, name: &std::ffi::OsStr, start_is_known: bool) -> Result<Pa
     if text == "**" {
         return Ok(Part::Depth);
     }
-    let pattern = Pattern::new(text);
+    // Shells know both.
+    let pattern = Pattern::new(&text.replace("[^", "[!"));
     let matches_itself = pattern.as_ref().is_ok_and(|pattern| pattern.matches(text));
     if !matches_itself && start_is_known && start.join(name).symlink_metadata().is_ok() {
         return Ok(Part::Name(name.to_owned()));
@@ -176,6 +177,7 @@ mod tests {
         check("?d", &[]);
         check("[.]d", &[]);
         check("[!x]d", &[]);
+        check("[^x]d", &[]);
         check(".*", &[".d", ".out.txt.0123.part"]);
         check(".?", &[".d"]);
         check("*/*", &["sub/f"]);

@@ -53,9 +53,16 @@ pub(super) fn fit(node: &Arc<Node>, layout: &Layout) -> Arc<Node> {
     if node.layout == *layout {
         return Arc::clone(node);
     }
-    node.fitted(layout, || {
+    // Not by way of other chunks: there are as many ways as a graph has chunks in turn.
+    let origin = node.origin.get().filter(|_| !node.is_kept()).unwrap_or(node);
+    if origin.layout == *layout {
+        return Arc::clone(origin);
+    }
+    origin.fitted(layout, || {
         count_visit();
-        cut_anew(node, layout)
+        let fitted = cut_anew(origin, layout);
+        let _ = fitted.origin.set(Arc::clone(origin));
+        fitted
     })
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Node {
     /// The values are on the ranks, or will be: to read them costs less than to make them again.
     kept: AtomicBool,
     known: Mutex<Known>,
+    /// The array of which this is the same in other chunks, itself no such array.
+    pub(super) origin: OnceLock<Arc<Node>>,
 }
 
 /// What has been found out of an array. Whoever asks again, for one of the many ways that may lead to an array
@@ -155,6 +157,7 @@ impl Node {
             tasks: OnceLock::new(),
             kept: AtomicBool::new(false),
             known: Mutex::default(),
+            origin: OnceLock::new(),
         };
         let node = Arc::new(node);
         // What is too large is refused by whoever asked for it, before it has tasks.

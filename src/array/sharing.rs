@@ -184,6 +184,36 @@ fn other_chunks_are_made_once() {
 }
 
 #[test]
+fn chunks_and_chunks_of_those_lead_to_one_array() {
+    run(|client| {
+        type Step = fn(&Array<f64>) -> Array<f64>;
+        let steps: [(&str, Step); 3] = [
+            ("two ways to divide", |x| (&x.rechunk([3, 8]) + &x.rechunk([4, 4])) * 0.5),
+            ("turned in between", |x| (&x.rechunk([8, 3]).t() + &x.rechunk([2, 5])) * 0.5),
+            ("one after the other", |x| (&x.rechunk([3, 3]).rechunk([8, 1]) + &x.rechunk([5, 5])) * 0.5),
+        ];
+        for (name, step) in steps {
+            let mut counts = Vec::new();
+            for count in [10u64, 20, 40] {
+                let (sum, looks) = looks(|| {
+                    let mut x = Array::from_fn(client, |at| (at[0] * at[1]) as f64, [8, 8], [4, 4]);
+                    for _ in 0..count {
+                        x = step(&x);
+                    }
+                    let _ = x.blocks();
+                    x.sum()
+                });
+                counts.push(looks / count);
+                assert!((sum.compute()? - 784.0).abs() < 1e-9);
+            }
+            assert!(counts.iter().all(|&each| each <= 2_000), "{name}: {counts:?} looks for each");
+            assert!(counts[2] <= 3 * counts[0] + 100, "{name}: {counts:?} looks for each");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn parts_of_parts_are_planned_once() {
     run(|client| {
         let mut x = Array::from_ndarray(client, &ndarray::Array1::<i64>::from_iter(0..400).into_dyn(), 50);

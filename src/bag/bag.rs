@@ -62,7 +62,12 @@ impl Client {
             let first = start + piece * PIECE;
             let place = Place { number: piece, ..Place::default() };
             // A number is its own name.
-            Part::new((first..(*end).min(first + PIECE)).collect(), Names::From(first), place, 0)
+            Part::new(
+                (first..(*end).min(first.saturating_add(PIECE))).collect(),
+                Names::From(first),
+                place,
+                0,
+            )
         };
         let parts = self.map_with(piece, 0..length.div_ceil(PIECE), (range.start, range.end));
         Bag::of(self, parts)

@@ -54,9 +54,8 @@ impl<T: Value + Clone> Source for Vec<T> {
 /// The entry of a vector, if its elements can travel: a type that cannot is an error of the map, and not of
 /// the moment when the first elements are sent.
 fn vector_entry<T: Value + Clone>(elements: &[T]) -> Result<FnRef<BuiltSource>> {
-    if let Some(first) = elements.first() {
-        wire::travels(first)?;
-    }
+    let checked = if wire::Format::<T>::new().is_described() { elements.len() } else { 1 };
+    elements.iter().take(checked).try_for_each(wire::travels)?;
     Ok(FnRef::new::<fn(T), VectorEntry<T>>(|_| ())?)
 }
 

@@ -24,6 +24,8 @@ pub(super) enum Kind {
     None,
     Some,
     Sequence,
+    /// A sequence whose length is that of its type.
+    Tuple,
     Map,
     /// A variant of an enum without content: its name.
     UnitVariant,
@@ -34,7 +36,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 24] = [
+    pub(super) const ALL: [Kind; 25] = [
         Kind::Bool,
         Kind::I8,
         Kind::I16,
@@ -55,30 +57,12 @@ impl Kind {
         Kind::None,
         Kind::Some,
         Kind::Sequence,
+        Kind::Tuple,
         Kind::Map,
         Kind::UnitVariant,
         Kind::Variant,
         Kind::End,
     ];
-}
-
-/// A struct, a tuple, or a variant of an enum, and the number of its fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Group {
-    /// Nothing for a tuple.
-    pub(super) name: &'static str,
-    pub(super) variant: Option<u32>,
-    pub(super) content: Content,
-    pub(super) fields: usize,
-}
-
-/// How the fields of a group are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
-    Unit,
-    Newtype,
-    Tuple,
-    Struct,
 }
 
 /// Why a value cannot be written or read.

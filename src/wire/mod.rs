@@ -14,6 +14,7 @@ mod codec;
 mod kind;
 mod raw;
 mod read;
+mod same;
 mod shape;
 mod show;
 mod write;

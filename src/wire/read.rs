@@ -4,8 +4,8 @@
 
 use super::{
     codec::take,
-    kind::{Content, Group, Kind, Wrong, on_a_large_stack},
-    shape::Made,
+    kind::{Kind, Wrong, on_a_large_stack},
+    shape::{Made, MadeItems, MadeVariant},
 };
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
@@ -76,7 +76,7 @@ fn item<'de, V: Visitor<'de>>(bytes: &mut &[u8], visitor: V) -> Result<V::Value,
         Kind::Unit => visitor.visit_unit(),
         Kind::None => visitor.visit_none(),
         Kind::Some => visitor.visit_some(Reader::Described(bytes)),
-        Kind::Sequence => {
+        Kind::Sequence | Kind::Tuple => {
             let value = visitor.visit_seq(Items::Described(bytes))?;
             end(bytes)?;
             Ok(value)
@@ -114,8 +114,8 @@ macro_rules! scalars {
             match self {
                 Reader::Compact(bytes) => visitor.$visit(take(bytes)?),
                 Reader::Described(_) => self.deserialize_any(visitor),
-                Reader::Made(mut made) => {
-                    made.kind(Kind::$kind)?;
+                Reader::Made(made) => {
+                    made.scalar(Kind::$kind)?;
                     visitor.$visit($one)
                 }
             }
@@ -128,8 +128,8 @@ impl<'de> Reader<'_, '_> {
         match self {
             Reader::Compact(bytes) => visitor.visit_str(text(bytes)?),
             Reader::Described(_) => self.deserialize_any(visitor),
-            Reader::Made(mut made) => {
-                made.kind(Kind::Text)?;
+            Reader::Made(made) => {
+                made.scalar(Kind::Text)?;
                 visitor.visit_str("1")
             }
         }
@@ -139,24 +139,20 @@ impl<'de> Reader<'_, '_> {
         match self {
             Reader::Compact(bytes) => visitor.visit_bytes(long(bytes)?),
             Reader::Described(_) => self.deserialize_any(visitor),
-            Reader::Made(mut made) => {
-                made.kind(Kind::Bytes)?;
+            Reader::Made(made) => {
+                made.scalar(Kind::Bytes)?;
                 visitor.visit_bytes(&[1])
             }
         }
     }
 
-    /// The fields of a group, one after the other.
+    /// The fields of a tuple or a struct, one after the other.
     #[inline]
-    fn fields<V: Visitor<'de>>(self, group: Group, visitor: V) -> Result<V::Value, Wrong> {
-        let left = group.fields;
+    fn fields<V: Visitor<'de>>(self, count: usize, visitor: V) -> Result<V::Value, Wrong> {
         match self {
-            Reader::Compact(bytes) => visitor.visit_seq(Items::Compact { bytes, left }),
+            Reader::Compact(bytes) => visitor.visit_seq(Items::Compact { bytes, left: count }),
             Reader::Described(_) => self.deserialize_any(visitor),
-            Reader::Made(mut made) => {
-                made.group(group)?;
-                visitor.visit_seq(Items::Made { made, left })
-            }
+            Reader::Made(made) => visitor.visit_seq(Items::Made(made.fields(count)?)),
         }
     }
 }
@@ -186,7 +182,7 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
             Reader::Compact(_) => Err(looks()),
             // Types that contain themselves are described, as deep as they may be.
             Reader::Described(bytes) => on_a_large_stack(|| item(bytes, visitor)),
-            Reader::Made(mut made) => Err(made.looks()),
+            Reader::Made(_) => Err(looks()),
         }
     }
 
@@ -226,11 +222,7 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
                 Some(Kind::None | Kind::Some | Kind::Unit) | None => self.deserialize_any(visitor),
                 Some(_) => visitor.visit_some(self),
             },
-            Reader::Made(mut made) => {
-                made.kind(Kind::None)?;
-                made.kind(Kind::Some)?;
-                visitor.visit_some(Reader::Made(made.inner()))
-            }
+            Reader::Made(made) => visitor.visit_some(Reader::Made(made.option()?)),
         }
     }
 
@@ -238,8 +230,8 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
         match self {
             Reader::Compact(_) => visitor.visit_unit(),
             Reader::Described(_) => self.deserialize_any(visitor),
-            Reader::Made(mut made) => {
-                made.kind(Kind::Unit)?;
+            Reader::Made(made) => {
+                made.scalar(Kind::Unit)?;
                 visitor.visit_unit()
             }
         }
@@ -247,31 +239,18 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        _: &'static str,
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        match self {
-            Reader::Compact(_) => visitor.visit_unit(),
-            Reader::Described(_) => self.deserialize_any(visitor),
-            Reader::Made(mut made) => {
-                made.group(Group { name, variant: None, content: Content::Unit, fields: 0 })?;
-                visitor.visit_unit()
-            }
-        }
+        self.deserialize_unit(visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        _: &'static str,
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        match self {
-            Reader::Made(mut made) => {
-                made.group(Group { name, variant: None, content: Content::Newtype, fields: 1 })?;
-                visitor.visit_newtype_struct(Reader::Made(made.inner()))
-            }
-            reader => visitor.visit_newtype_struct(reader),
-        }
+        visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
@@ -281,10 +260,7 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
                 visitor.visit_seq(Items::Compact { bytes, left })
             }
             Reader::Described(_) => self.deserialize_any(visitor),
-            Reader::Made(mut made) => {
-                made.kind(Kind::Sequence)?;
-                visitor.visit_seq(Items::Made { made, left: 1 })
-            }
+            Reader::Made(made) => visitor.visit_seq(Items::Made(made.sequence()?)),
         }
     }
 
@@ -295,64 +271,56 @@ impl<'de> Deserializer<'de> for Reader<'_, '_> {
                 visitor.visit_map(Items::Compact { bytes, left })
             }
             Reader::Described(_) => self.deserialize_any(visitor),
-            Reader::Made(mut made) => {
-                made.kind(Kind::Map)?;
-                visitor.visit_map(Items::Made { made, left: 1 })
-            }
+            Reader::Made(made) => visitor.visit_map(Items::Made(made.map()?)),
         }
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Wrong> {
-        self.fields(Group { name: "", variant: None, content: Content::Tuple, fields: len }, visitor)
+        self.fields(len, visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        _: &'static str,
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        self.fields(Group { name, variant: None, content: Content::Tuple, fields: len }, visitor)
+        self.fields(len, visitor)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        _: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        self.fields(Group { name, variant: None, content: Content::Struct, fields: fields.len() }, visitor)
+        self.fields(fields.len(), visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
         match self {
             Reader::Compact(bytes) => {
-                let variant = take(bytes)?;
-                visitor.visit_enum(Variant {
-                    name,
-                    variant: Which::Number(variant),
-                    content: Reader::Compact(bytes),
-                })
+                let number = take(bytes)?;
+                visitor.visit_enum(Variant::Compact(number, bytes))
             }
             Reader::Described(ref bytes)
-                if next_kind(bytes)
-                    .is_none_or(|kind| !matches!(kind, Kind::Text | Kind::UnitVariant | Kind::Variant)) =>
+                if !matches!(next_kind(bytes), Some(Kind::Text | Kind::UnitVariant | Kind::Variant)) =>
             {
                 self.deserialize_any(visitor)
             }
             Reader::Described(bytes) => {
-                let unit = kind(bytes)? != Kind::Variant;
-                let variant = Which::Name(text(bytes)?, unit);
-                visitor.visit_enum(Variant { name, variant, content: Reader::Described(bytes) })
+                let has_content = kind(bytes)? == Kind::Variant;
+                let name = text(bytes)?;
+                visitor.visit_enum(Variant::Described { name, has_content, bytes })
             }
-            Reader::Made(mut made) => {
-                let variant = Which::Number(made.variant(name, variants));
-                visitor.visit_enum(Variant { name, variant, content: Reader::Made(made.inner()) })
+            Reader::Made(made) => {
+                let (number, made) = made.variant(variants.len())?;
+                visitor.visit_enum(Variant::Made(number, made))
             }
         }
     }
@@ -370,10 +338,7 @@ enum Items<'a, 'b> {
     },
     /// Up to the end, which stays there.
     Described(&'a mut &'b [u8]),
-    Made {
-        made: Made<'a>,
-        left: usize,
-    },
+    Made(MadeItems<'a>),
     /// A variant with content as a map of one entry.
     Entry(Option<&'b str>, &'a mut &'b [u8]),
 }
@@ -382,15 +347,15 @@ impl Items<'_, '_> {
     #[inline]
     fn next<'de, S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Wrong> {
         let reader = match self {
-            Items::Compact { left: 0, .. } | Items::Made { left: 0, .. } => return Ok(None),
+            Items::Compact { left: 0, .. } => return Ok(None),
             Items::Compact { bytes, left } => {
                 *left -= 1;
                 Reader::Compact(bytes)
             }
-            Items::Made { made, left } => {
-                *left -= 1;
-                Reader::Made(made.inner())
-            }
+            Items::Made(items) => match items.next() {
+                Some(made) => Reader::Made(made),
+                None => return Ok(None),
+            },
             Items::Described(bytes) => match next_kind(bytes) {
                 Some(Kind::End) => return Ok(None),
                 _ => Reader::Described(bytes),
@@ -415,7 +380,8 @@ impl<'de> SeqAccess<'de> for Items<'_, '_> {
 
     fn size_hint(&self) -> Option<usize> {
         match self {
-            Items::Compact { left, .. } | Items::Made { left, .. } => Some(*left),
+            Items::Compact { left, .. } => Some(*left),
+            Items::Made(items) => Some(items.left()),
             Items::Described(_) | Items::Entry(..) => None,
         }
     }
@@ -432,7 +398,7 @@ impl<'de> MapAccess<'de> for Items<'_, '_> {
         seed.deserialize(match self {
             Items::Compact { bytes, .. } => Reader::Compact(bytes),
             Items::Described(bytes) | Items::Entry(_, bytes) => Reader::Described(bytes),
-            Items::Made { made, .. } => Reader::Made(made.inner()),
+            Items::Made(items) => Reader::Made(items.next().ok_or(ENDS)?),
         })
     }
 
@@ -441,40 +407,19 @@ impl<'de> MapAccess<'de> for Items<'_, '_> {
     }
 }
 
-/// A variant of the enum of this name, and its content.
-struct Variant<'a, 'b> {
-    name: &'static str,
-    variant: Which<'b>,
-    content: Reader<'a, 'b>,
-}
-
-#[derive(Clone, Copy)]
-enum Which<'b> {
-    Number(u32),
-    /// Its name, and whether it has no content.
-    Name(&'b str, bool),
+/// A variant of an enum, and its content.
+enum Variant<'a, 'b> {
+    Compact(u32, &'a mut &'b [u8]),
+    Described { name: &'b str, has_content: bool, bytes: &'a mut &'b [u8] },
+    Made(u32, MadeVariant<'a>),
 }
 
 impl<'de> Variant<'_, '_> {
-    /// Tells the probe what the variant is like.
-    fn group(&mut self, content: Content, fields: usize) -> Result<(), Wrong> {
-        if let (Reader::Made(made), Which::Number(variant)) = (&mut self.content, self.variant) {
-            made.group(Group { name: self.name, variant: Some(variant), content, fields })?;
-        }
-        Ok(())
-    }
-
-    fn fields<V: Visitor<'de>>(
-        mut self,
-        content: Content,
-        fields: usize,
-        visitor: V,
-    ) -> Result<V::Value, Wrong> {
-        self.group(content, fields)?;
-        match self.content {
-            Reader::Compact(bytes) => visitor.visit_seq(Items::Compact { bytes, left: fields }),
-            Reader::Described(_) => self.content.deserialize_any(visitor),
-            Reader::Made(made) => visitor.visit_seq(Items::Made { made, left: fields }),
+    fn fields<V: Visitor<'de>>(self, count: usize, visitor: V) -> Result<V::Value, Wrong> {
+        match self {
+            Variant::Compact(_, bytes) => visitor.visit_seq(Items::Compact { bytes, left: count }),
+            Variant::Described { bytes, .. } => Reader::Described(bytes).deserialize_any(visitor),
+            Variant::Made(_, made) => visitor.visit_seq(Items::Made(made.fields(count)?)),
         }
     }
 }
@@ -484,12 +429,12 @@ impl<'de> EnumAccess<'de> for Variant<'_, '_> {
     type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Wrong> {
-        let variant = match self.variant {
-            Which::Number(number) => {
+        let variant = match &self {
+            Variant::Compact(number, _) | Variant::Made(number, _) => {
                 let number: U32Deserializer<Wrong> = number.into_deserializer();
                 seed.deserialize(number)?
             }
-            Which::Name(name, _) => {
+            Variant::Described { name, .. } => {
                 let name: StrDeserializer<'_, Wrong> = name.into_deserializer();
                 seed.deserialize(name)?
             }
@@ -501,23 +446,26 @@ impl<'de> EnumAccess<'de> for Variant<'_, '_> {
 impl<'de> VariantAccess<'de> for Variant<'_, '_> {
     type Error = Wrong;
 
-    fn unit_variant(mut self) -> Result<(), Wrong> {
-        self.group(Content::Unit, 0)?;
-        match (self.variant, self.content) {
-            (Which::Name(_, false), Reader::Described(bytes)) => {
+    fn unit_variant(self) -> Result<(), Wrong> {
+        match self {
+            Variant::Described { has_content: true, bytes, .. } => {
                 serde::Deserialize::deserialize(Reader::Described(bytes))
             }
-            _ => Ok(()),
+            Variant::Described { .. } | Variant::Compact(..) => Ok(()),
+            Variant::Made(_, made) => made.fields(0).map(drop),
         }
     }
 
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(mut self, seed: S) -> Result<S::Value, Wrong> {
-        self.group(Content::Newtype, 1)?;
-        seed.deserialize(self.content)
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Wrong> {
+        seed.deserialize(match self {
+            Variant::Compact(_, bytes) => Reader::Compact(bytes),
+            Variant::Described { bytes, .. } => Reader::Described(bytes),
+            Variant::Made(_, made) => Reader::Made(made.newtype()?),
+        })
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Wrong> {
-        self.fields(Content::Tuple, len, visitor)
+        self.fields(len, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -525,6 +473,6 @@ impl<'de> VariantAccess<'de> for Variant<'_, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
-        self.fields(Content::Struct, fields.len(), visitor)
+        self.fields(fields.len(), visitor)
     }
 }

@@ -3,11 +3,10 @@
 //! The compact form has no names, lengths of structs or types in it, so it fits only where a type reads exactly what it
 //! writes. Most types do. A type with the serde attributes `untagged`, `tag` or `flatten` looks at what has come
 //! before it decides, and one with `skip_serializing_if` may leave out what its reader waits for. The probe notes
-//! every struct, variant and kind of value that a type asks for, in all its variants; whatever is then written is
-//! compared with that.
+//! what a type asks for, item by item and in all variants, as a tree; whatever is then written is compared with that.
 
 use super::{
-    kind::{Group, Kind, Wrong},
+    kind::{Kind, Wrong},
     read::Reader,
 };
 use serde::de::DeserializeOwned;
@@ -24,8 +23,40 @@ use std::{
 pub(super) struct Shape {
     /// Whether it wants to be told what has come.
     pub(super) looks: bool,
-    groups: Vec<Group>,
-    kinds: u32,
+    pub(super) root: Node,
+}
+
+/// What is asked for at one place.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) enum Node {
+    /// Nothing so far.
+    #[default]
+    Unknown,
+    Scalar(Kind),
+    Option(Box<Node>),
+    Sequence(Box<Node>),
+    /// Keys and values.
+    Map(Box<[Node; 2]>),
+    /// A tuple or a struct: its fields.
+    Fields(Vec<Node>),
+    /// The fields of each variant of an enum that was tried, and how often one was.
+    Enum(Vec<Option<Vec<Node>>>, usize),
+}
+
+impl Node {
+    /// Whether every variant of every enum was tried.
+    fn is_complete(&self) -> bool {
+        match self {
+            Node::Unknown => false,
+            Node::Scalar(_) => true,
+            Node::Option(inner) | Node::Sequence(inner) => inner.is_complete(),
+            Node::Map(inner) => inner.iter().all(Node::is_complete),
+            Node::Fields(fields) => fields.iter().all(Node::is_complete),
+            Node::Enum(variants, _) => {
+                variants.iter().all(|fields| fields.as_ref().is_some_and(|f| f.iter().all(Node::is_complete)))
+            }
+        }
+    }
 }
 
 impl Shape {
@@ -44,39 +75,28 @@ impl Shape {
         KNOWN.with_borrow_mut(|known| known.insert(id, shape));
         shape
     }
-
-    /// Whether a group that is written is one that is read.
-    #[inline]
-    pub(super) fn has(&self, group: Group) -> bool {
-        self.groups.iter().any(|known| {
-            known.fields == group.fields
-                && known.variant == group.variant
-                && known.content == group.content
-                && (std::ptr::eq(known.name, group.name) || known.name == group.name)
-        })
-    }
-
-    #[inline]
-    pub(super) fn has_kind(&self, kind: Kind) -> bool {
-        self.kinds >> kind as u32 & 1 == 1
-    }
 }
 
+/// A type that is larger than this, or contains itself, may as well be described.
+const STEPS: u32 = 50_000;
+const RUNS: u32 = 2_000;
+const DEPTH: u32 = 48;
+
 fn probe<T: DeserializeOwned>() -> Shape {
-    let mut probe = Probe::default();
-    loop {
-        probe.new = false;
-        probe.runs += 1;
-        let read = || T::deserialize(Reader::Made(Made { probe: &mut probe, depth: 0 })).is_ok();
+    let mut shape = Shape::default();
+    let mut steps = 0;
+    for _ in 0..RUNS {
+        let made = Made { node: &mut shape.root, steps: &mut steps, depth: 0 };
+        let read = || T::deserialize(Reader::Made(made)).is_ok();
         if !catch_unwind(AssertUnwindSafe(read)).unwrap_or(false) {
-            // Perhaps it does not like what was made up; nothing is known of what would have come behind.
-            probe.shape.looks = true;
+            // It looks, or does not like what was made up; nothing is known of what would have come behind.
+            break;
         }
-        let complete = probe.enums.iter().all(|known| known.next >= known.variants.len());
-        if probe.shape.looks || complete && !probe.new {
-            return probe.shape;
+        if shape.root.is_complete() {
+            return shape;
         }
     }
+    Shape { looks: true, root: Node::Unknown }
 }
 
 /// A type's identifier is a hash already.
@@ -99,80 +119,127 @@ impl std::hash::Hasher for ByItself {
     }
 }
 
-/// What is known so far.
-#[derive(Default)]
-pub(super) struct Probe {
-    shape: Shape,
-    enums: Vec<Known>,
-    /// Whether this run has met an enum for the first time.
-    new: bool,
-    steps: u32,
-    runs: u32,
-}
-
-/// An enum, and the variant that is tried when it is met again.
-struct Known {
-    name: &'static str,
-    variants: &'static [&'static str],
-    next: usize,
-}
-
-/// A type that is larger than this, or contains itself, may as well be described.
-const STEPS: u32 = 50_000;
-const RUNS: u32 = 2_000;
-const DEPTH: u32 = 48;
-
-/// A source in which everything is there once, and is one.
+/// A source in which everything is there once, and is one; it notes what is asked for.
 pub(super) struct Made<'a> {
-    probe: &'a mut Probe,
+    node: &'a mut Node,
+    steps: &'a mut u32,
     depth: u32,
 }
 
-impl Made<'_> {
-    /// What lies inside of this.
-    pub(super) fn inner(&mut self) -> Made<'_> {
-        Made { probe: self.probe, depth: self.depth + 1 }
+/// The items of something that is made up.
+pub(super) struct MadeItems<'a> {
+    nodes: std::slice::IterMut<'a, Node>,
+    steps: &'a mut u32,
+    depth: u32,
+}
+
+/// A variant of an enum that is made up.
+pub(super) struct MadeVariant<'a> {
+    fields: &'a mut Option<Vec<Node>>,
+    steps: &'a mut u32,
+    depth: u32,
+}
+
+const TWO_THINGS: Wrong = Wrong::new("it asks for this and for that");
+
+impl<'a> Made<'a> {
+    /// Notes what is asked for, unless it was something else before.
+    fn note(self, asked: Node) -> Result<Self, Wrong> {
+        *self.steps += 1;
+        if *self.steps > STEPS || self.depth > DEPTH {
+            return Err(Wrong::new("too large to be tried out"));
+        }
+        let alike = match (&*self.node, &asked) {
+            (Node::Unknown, _) => {
+                *self.node = asked;
+                true
+            }
+            (Node::Fields(known), Node::Fields(asked)) => known.len() == asked.len(),
+            (Node::Enum(known, _), Node::Enum(asked, _)) => known.len() == asked.len(),
+            (Node::Scalar(known), Node::Scalar(asked)) => known == asked,
+            (known, asked) => std::mem::discriminant(known) == std::mem::discriminant(asked),
+        };
+        if alike { Ok(self) } else { Err(TWO_THINGS) }
     }
 
-    /// Goes a step on, unless it has been too many.
-    fn step(&mut self) -> Result<(), Wrong> {
-        self.probe.steps += 1;
-        match self.probe.steps > STEPS || self.probe.runs > RUNS || self.depth > DEPTH {
-            true => Err(Wrong::new("too large to be tried out")),
-            false => Ok(()),
+    pub(super) fn scalar(self, kind: Kind) -> Result<(), Wrong> {
+        self.note(Node::Scalar(kind)).map(drop)
+    }
+
+    /// What is inside of an option.
+    pub(super) fn option(self) -> Result<Made<'a>, Wrong> {
+        let Made { node, steps, depth } = self.note(Node::Option(Box::default()))?;
+        match node {
+            Node::Option(inner) => Ok(Made { node: inner, steps, depth: depth + 1 }),
+            _ => Err(TWO_THINGS),
         }
     }
 
-    pub(super) fn kind(&mut self, kind: Kind) -> Result<(), Wrong> {
-        self.probe.shape.kinds |= 1 << kind as u32;
-        self.step()
+    /// The one element of a sequence, the key and the value of a map, or the fields of a struct.
+    fn items(self, asked: Node) -> Result<MadeItems<'a>, Wrong> {
+        let Made { node, steps, depth } = self.note(asked)?;
+        let nodes = match node {
+            Node::Sequence(inner) => std::slice::from_mut(&mut **inner),
+            Node::Map(inner) => &mut inner[..],
+            Node::Fields(fields) => &mut fields[..],
+            _ => return Err(TWO_THINGS),
+        };
+        Ok(MadeItems { nodes: nodes.iter_mut(), steps, depth: depth + 1 })
     }
 
-    pub(super) fn group(&mut self, group: Group) -> Result<(), Wrong> {
-        if !self.probe.shape.has(group) {
-            self.probe.shape.groups.push(group);
-        }
-        self.step()
+    pub(super) fn sequence(self) -> Result<MadeItems<'a>, Wrong> {
+        self.items(Node::Sequence(Box::default()))
+    }
+
+    pub(super) fn map(self) -> Result<MadeItems<'a>, Wrong> {
+        self.items(Node::Map(Box::default()))
+    }
+
+    pub(super) fn fields(self, count: usize) -> Result<MadeItems<'a>, Wrong> {
+        self.items(Node::Fields(vec![Node::Unknown; count]))
     }
 
     /// The variant that an enum is to have this time: one after the other.
-    pub(super) fn variant(&mut self, name: &'static str, variants: &'static [&'static str]) -> u32 {
-        let probe = &mut *self.probe;
-        let known = |known: &Known| known.name == name && known.variants == variants;
-        let at = probe.enums.iter().position(known).unwrap_or_else(|| {
-            probe.new = true;
-            probe.enums.push(Known { name, variants, next: 0 });
-            probe.enums.len() - 1
-        });
-        let known = &mut probe.enums[at];
-        let variant = known.next % variants.len().max(1);
-        known.next += 1;
-        variant as u32
+    pub(super) fn variant(self, count: usize) -> Result<(u32, MadeVariant<'a>), Wrong> {
+        let Made { node, steps, depth } = self.note(Node::Enum(vec![None; count], 0))?;
+        let Node::Enum(variants, tried) = node else { return Err(TWO_THINGS) };
+        let variant = *tried % count.max(1);
+        *tried += 1;
+        let fields = variants.get_mut(variant).ok_or(Wrong::new("an enum without variants"))?;
+        Ok((variant as u32, MadeVariant { fields, steps, depth: depth + 1 }))
+    }
+}
+
+impl<'a> MadeItems<'a> {
+    /// The next item, if there is one more.
+    pub(super) fn next(&mut self) -> Option<Made<'_>> {
+        let node = self.nodes.next()?;
+        Some(Made { node, steps: self.steps, depth: self.depth })
     }
 
-    /// The type wants to be told what has come.
-    pub(super) fn looks(&mut self) -> Wrong {
-        self.probe.shape.looks = true;
-        Wrong::new("it looks at what has come")
+    /// How many there are.
+    pub(super) fn left(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The only one.
+    fn one(self) -> Result<Made<'a>, Wrong> {
+        let MadeItems { mut nodes, steps, depth } = self;
+        Ok(Made { node: nodes.next().ok_or(TWO_THINGS)?, steps, depth })
+    }
+}
+
+impl<'a> MadeVariant<'a> {
+    pub(super) fn fields(self, count: usize) -> Result<MadeItems<'a>, Wrong> {
+        let MadeVariant { fields, steps, depth } = self;
+        let fields = fields.get_or_insert_with(|| vec![Node::Unknown; count]);
+        match fields.len() == count {
+            true => Ok(MadeItems { nodes: fields.iter_mut(), steps, depth }),
+            false => Err(TWO_THINGS),
+        }
+    }
+
+    pub(super) fn newtype(self) -> Result<Made<'a>, Wrong> {
+        self.fields(1)?.one()
     }
 }

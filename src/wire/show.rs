@@ -58,12 +58,13 @@ fn item(bytes: &mut &[u8], text: &mut String) -> Option<()> {
             text.push(')');
         }
         Kind::Sequence => items(bytes, text, ["[", "]"], false)?,
+        Kind::Tuple => items(bytes, text, ["(", ")"], false)?,
         Kind::Map => items(bytes, text, ["{ ", " }"], true)?,
         Kind::UnitVariant => text.push_str(name(bytes)?),
         Kind::Variant => {
             text.push_str(name(bytes)?);
             match bytes.first() {
-                Some(&kind) if kind == Kind::Sequence as u8 => {
+                Some(&kind) if kind == Kind::Tuple as u8 => {
                     *bytes = &bytes[1..];
                     items(bytes, text, ["(", ")"], false)?;
                 }
@@ -139,12 +140,12 @@ mod tests {
     #[test]
     fn values_look_as_they_are_written_in_a_program() {
         let mixture = Distribution::Mixture { weights: (0.1, 0.9), of: Box::new(Distribution::Normal) };
-        assert_eq!(show(&mixture), "Mixture { weights: [0.1, 0.9], of: Normal }");
-        assert_eq!(show(&(7u64, -1.5, "x".to_owned())), "[7, -1.5, \"x\"]");
+        assert_eq!(show(&mixture), "Mixture { weights: (0.1, 0.9), of: Normal }");
+        assert_eq!(show(&(7u64, -1.5, "x".to_owned())), "(7, -1.5, \"x\")");
         assert_eq!(show(&Distribution::Exponential(2.0)), "Exponential(2.0)");
         assert_eq!(show(&Distribution::Pair(1, 'a')), "Pair(1, 'a')");
         assert_eq!(show(&Some(Some(f64::NAN))), "Some(Some(NaN))");
-        assert_eq!(show(&(None::<u8>, (), vec![true])), "[None, (), [true]]");
+        assert_eq!(show(&(None::<u8>, (), vec![true])), "(None, (), [true])");
     }
 
     #[test]

@@ -291,6 +291,150 @@ fn what_cannot_travel_is_refused_and_says_where_to_look() {
     assert!(error.contains("Lossy") && error.contains("skip_serializing"), "{error}");
 }
 
+/// Enums of which serde reads the first variant that fits, which may be another one than was written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Ambiguous {
+    Float(f32),
+    Wide(f64),
+    Byte(u8),
+    Unsigned(u64),
+    Signed(i64),
+    Pair(u8, u8),
+    Several(Vec<u8>),
+    Letter(char),
+    Text(String),
+    Nothing,
+    Perhaps(Option<u8>),
+    First { x: Option<u8> },
+    Second { y: Option<u8> },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Unread {
+    a: u8,
+    #[serde(skip_deserializing)]
+    b: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Crossed {
+    #[serde(rename(serialize = "y", deserialize = "x"))]
+    x: u8,
+    #[serde(rename(serialize = "x", deserialize = "y"))]
+    y: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct FlatCrossed {
+    #[serde(flatten)]
+    crossed: Crossed,
+}
+
+/// It arrives as it was, or is refused: alone, and wherever it is.
+fn equal_or_refused<T: Value + PartialEq + Debug + Clone>(value: T) -> bool {
+    let arrived = |value: &T| encode_to_vec(value).map(|bytes| decode::<T>(&bytes).expect("it was accepted"));
+    let refused = arrived(&value).map(|back| assert_eq!(back, value)).is_err();
+    let several = vec![value; 3];
+    match encode_to_vec(&several) {
+        Ok(bytes) => assert_eq!(decode::<Vec<T>>(&bytes).expect("they were accepted"), several),
+        Err(_) => assert!(refused),
+    }
+    refused
+}
+
+#[test]
+fn a_value_that_would_arrive_as_another_is_refused() {
+    let ambiguous = [
+        (Ambiguous::Float(0.1), false),
+        (Ambiguous::Wide(0.1), true),
+        (Ambiguous::Byte(1), false),
+        (Ambiguous::Unsigned(1), true),
+        (Ambiguous::Unsigned(1 << 40), false),
+        (Ambiguous::Signed(1), true),
+        (Ambiguous::Signed(-1), false),
+        (Ambiguous::Pair(1, 2), false),
+        (Ambiguous::Several(vec![1, 2]), true),
+        (Ambiguous::Several(vec![1, 2, 3]), false),
+        (Ambiguous::Letter('x'), false),
+        (Ambiguous::Text("x".into()), true),
+        (Ambiguous::Text("xy".into()), false),
+        (Ambiguous::Nothing, false),
+        (Ambiguous::Perhaps(None), true),
+        (Ambiguous::First { x: Some(1) }, false),
+        (Ambiguous::Second { y: Some(2) }, true),
+    ];
+    // An integer may be read as a float, too: then the first variants take it.
+    for (value, other) in ambiguous {
+        let refused = equal_or_refused(value.clone());
+        assert!(refused || !other, "{value:?}");
+    }
+    assert!(!equal_or_refused(Ambiguous::Text("xy".into())));
+    assert!(equal_or_refused(Unread { a: 1, b: 2 }) && !equal_or_refused(Unread { a: 1, b: 0 }));
+    assert!(!equal_or_refused(Crossed { x: 1, y: 2 }), "without names it does not matter");
+    assert!(equal_or_refused(FlatCrossed { crossed: Crossed { x: 1, y: 2 } }));
+}
+
+mod one {
+    use super::*;
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub(super) struct Same {
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        pub(super) x: Option<u8>,
+        pub(super) y: u8,
+    }
+}
+
+mod other {
+    use super::*;
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub(super) struct Same {
+        pub(super) y: u8,
+    }
+}
+
+/// A time in seconds that is written in milliseconds.
+mod millis {
+    use super::*;
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    pub(super) fn serialize<S: Serializer>(time: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64((time * 1e3) as u64)
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        f64::deserialize(deserializer).map(|millis| millis / 1e3)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Timed {
+    #[serde(with = "millis")]
+    t: f64,
+    n: u64,
+}
+
+#[test]
+fn each_place_is_compared_with_what_is_read_there() {
+    send(Timed { t: 1.5, n: 7 });
+    for x in [None, Some(1)] {
+        send((one::Same { x, y: 2 }, other::Same { y: 3 }, vec![4u8]));
+        send((other::Same { y: 3 }, one::Same { x, y: 2 }, vec![4u8]));
+    }
+    send((Some(1u8), Some(2u64), vec![(1u8, 2u16)], HashMap::from([(1u8, vec![2u64])])));
+    send(std::collections::HashSet::from(["a".to_owned(), "b".to_owned(), "c".to_owned()]));
+}
+
+#[test]
+fn the_order_of_sets_and_maps_in_a_described_value_does_not_matter() {
+    let words = || ["a", "b", "c", "d", "e", "f"].map(str::to_owned);
+    for _ in 0..20 {
+        let map: HashMap<String, Untagged> =
+            words().into_iter().zip([1, 2, 3, 4, 5, 6].map(Untagged::Number)).collect();
+        send(map);
+        let set: std::collections::HashSet<String> = words().into_iter().collect();
+        send((set, Untagged::Number(1)));
+    }
+}
+
 /// A type that has something of everything, and looks or does not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct All<T> {

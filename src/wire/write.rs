@@ -6,27 +6,46 @@
 
 use super::{
     codec::{Scalar, put},
-    kind::{Content, Group, Kind, Wrong, on_a_large_stack},
-    shape::Shape,
+    kind::{Kind, Wrong, on_a_large_stack},
+    shape::Node,
 };
 use serde::ser::{
     Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Appends a value: compact if there is a shape to compare it with, else described.
+/// Appends a value: compact if there is a node to compare it with, else described.
 pub(super) fn write<T: Serialize + ?Sized>(
     value: &T,
-    shape: Option<&'static Shape>,
+    node: Option<&'static Node>,
     out: &mut Vec<u8>,
 ) -> Result<(), Wrong> {
-    value.serialize(Writer { out, shape })
+    value.serialize(Writer { out, node })
 }
 
-/// Writes an item, or the items of what has begun.
+/// Writes an item.
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
-    shape: Option<&'static Shape>,
+    node: Option<&'static Node>,
+}
+
+/// Writes the items of what has begun.
+struct Items<'a> {
+    out: &'a mut Vec<u8>,
+    expected: Expected,
+}
+
+/// What the items are compared with.
+#[derive(Clone, Copy)]
+enum Expected {
+    /// Nothing: they are described.
+    Any,
+    /// The same node for each.
+    Each(&'static Node),
+    /// A key and a value in turn.
+    InTurn(&'static [Node; 2], usize),
+    /// One node after the other.
+    Fields(&'static [Node]),
 }
 
 #[cold]
@@ -34,11 +53,16 @@ fn unfit() -> Wrong {
     Wrong::new("it writes other things than it reads")
 }
 
+fn bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    put(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}
+
 impl<'a> Writer<'a> {
     #[inline]
     fn kind(&mut self, kind: Kind) -> Result<(), Wrong> {
-        match self.shape {
-            Some(shape) if shape.has_kind(kind) => {}
+        match self.node {
+            Some(Node::Scalar(asked)) if *asked == kind => {}
             Some(_) => return Err(unfit()),
             None => self.out.push(kind as u8),
         }
@@ -52,74 +76,86 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn bytes(&mut self, bytes: &[u8]) {
-        put(bytes.len() as u64, self.out);
-        self.out.extend_from_slice(bytes);
-    }
-
-    /// The front of a struct, a tuple or a variant.
+    /// The front of a tuple or a struct.
     #[inline]
-    fn group(
-        mut self,
-        name: &'static str,
-        variant: Option<(u32, &'static str)>,
-        content: Content,
-        fields: usize,
-    ) -> Result<Self, Wrong> {
-        let index = variant.map(|(index, _)| index);
-        match self.shape {
-            Some(shape) if shape.has(Group { name, variant: index, content, fields }) => {
-                index.into_iter().for_each(|index| put(index, self.out));
-            }
+    fn fields(self, kind: Kind, count: usize) -> Result<Items<'a>, Wrong> {
+        let expected = match self.node {
+            Some(Node::Fields(fields)) if fields.len() == count => Expected::Fields(fields),
             Some(_) => return Err(unfit()),
-            None => self.describe(variant.map(|(_, name)| name), content),
-        }
-        Ok(self)
+            None => {
+                self.out.push(kind as u8);
+                Expected::Any
+            }
+        };
+        Ok(Items { out: self.out, expected })
     }
 
-    fn describe(&mut self, variant: Option<&'static str>, content: Content) {
-        if let Some(name) = variant {
-            let kind = if content == Content::Unit { Kind::UnitVariant } else { Kind::Variant };
-            self.out.push(kind as u8);
-            self.bytes(name.as_bytes());
-        }
-        match content {
-            Content::Unit if variant.is_none() => self.out.push(Kind::Unit as u8),
-            Content::Unit | Content::Newtype => {}
-            Content::Tuple => self.out.push(Kind::Sequence as u8),
-            Content::Struct => self.out.push(Kind::Map as u8),
-        }
+    /// The front of a variant.
+    #[inline]
+    fn variant(
+        self,
+        index: u32,
+        name: &'static str,
+        content: Option<Kind>,
+        count: usize,
+    ) -> Result<Items<'a>, Wrong> {
+        let expected = match self.node {
+            Some(Node::Enum(variants, _)) => match variants.get(index as usize) {
+                Some(Some(fields)) if fields.len() == count => {
+                    put(index, self.out);
+                    Expected::Fields(fields)
+                }
+                _ => return Err(unfit()),
+            },
+            Some(_) => return Err(unfit()),
+            None => {
+                self.out.push(
+                    if count == 0 && content.is_none() { Kind::UnitVariant } else { Kind::Variant } as u8,
+                );
+                bytes(name.as_bytes(), self.out);
+                self.out.extend(content.map(|kind| kind as u8));
+                Expected::Any
+            }
+        };
+        Ok(Items { out: self.out, expected })
     }
+}
 
-    /// The front of a sequence or a map.
-    fn several(mut self, kind: Kind, length: Option<usize>) -> Result<Self, Wrong> {
-        self.kind(kind)?;
-        if self.shape.is_some() {
-            put(length.ok_or_else(unfit)? as u64, self.out);
-        }
-        Ok(self)
-    }
-
+impl Items<'_> {
     #[inline]
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Wrong> {
-        let inner = Writer { out: self.out, shape: self.shape };
-        match self.shape {
-            Some(_) => value.serialize(inner),
+        let node = match &mut self.expected {
             // Types that contain themselves are described, as deep as they may be.
-            None => on_a_large_stack(|| value.serialize(inner)),
-        }
+            Expected::Any => {
+                let out = &mut *self.out;
+                return on_a_large_stack(|| write(value, None, out));
+            }
+            Expected::Each(node) => node,
+            Expected::InTurn(nodes, turn) => {
+                *turn ^= 1;
+                &nodes[*turn ^ 1]
+            }
+            Expected::Fields(fields) => {
+                let (first, rest) = fields.split_first().ok_or_else(unfit)?;
+                *fields = rest;
+                first
+            }
+        };
+        write(value, Some(node), self.out)
     }
 
     fn key(&mut self, key: &'static str) {
-        if self.shape.is_none() {
+        if let Expected::Any = self.expected {
             self.out.push(Kind::Text as u8);
-            self.bytes(key.as_bytes());
+            bytes(key.as_bytes(), self.out);
         }
     }
 
     fn finish(self) -> Result<(), Wrong> {
-        if self.shape.is_none() {
-            self.out.push(Kind::End as u8);
+        match self.expected {
+            Expected::Any => self.out.push(Kind::End as u8),
+            Expected::Fields([_, ..]) => return Err(unfit()),
+            _ => {}
         }
         Ok(())
     }
@@ -134,16 +170,16 @@ macro_rules! scalars {
     )*};
 }
 
-impl Serializer for Writer<'_> {
+impl<'a> Serializer for Writer<'a> {
     type Ok = ();
     type Error = Wrong;
-    type SerializeSeq = Self;
-    type SerializeTuple = Self;
-    type SerializeTupleStruct = Self;
-    type SerializeTupleVariant = Self;
-    type SerializeMap = Self;
-    type SerializeStruct = Self;
-    type SerializeStructVariant = Self;
+    type SerializeSeq = Items<'a>;
+    type SerializeTuple = Items<'a>;
+    type SerializeTupleStruct = Items<'a>;
+    type SerializeTupleVariant = Items<'a>;
+    type SerializeMap = Items<'a>;
+    type SerializeStruct = Items<'a>;
+    type SerializeStructVariant = Items<'a>;
 
     scalars! {
         serialize_bool bool, Bool;
@@ -164,105 +200,130 @@ impl Serializer for Writer<'_> {
 
     fn serialize_str(mut self, value: &str) -> Result<(), Wrong> {
         self.kind(Kind::Text)?;
-        self.bytes(value.as_bytes());
+        bytes(value.as_bytes(), self.out);
         Ok(())
     }
 
     fn serialize_bytes(mut self, value: &[u8]) -> Result<(), Wrong> {
         self.kind(Kind::Bytes)?;
-        self.bytes(value);
+        bytes(value, self.out);
         Ok(())
     }
 
-    fn serialize_none(mut self) -> Result<(), Wrong> {
-        self.kind(Kind::None)?;
-        if self.shape.is_some() {
-            put(0u8, self.out);
+    fn serialize_none(self) -> Result<(), Wrong> {
+        match self.node {
+            Some(Node::Option(_)) => put(0u8, self.out),
+            Some(_) => return Err(unfit()),
+            None => self.out.push(Kind::None as u8),
         }
         Ok(())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(mut self, value: &T) -> Result<(), Wrong> {
-        self.kind(Kind::Some)?;
-        if self.shape.is_some() {
-            put(1u8, self.out);
-        }
-        self.item(value)
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Wrong> {
+        let expected = match self.node {
+            Some(Node::Option(inner)) => {
+                put(1u8, self.out);
+                Expected::Each(inner)
+            }
+            Some(_) => return Err(unfit()),
+            None => {
+                self.out.push(Kind::Some as u8);
+                Expected::Any
+            }
+        };
+        Items { out: self.out, expected }.item(value)
     }
 
     fn serialize_unit(mut self) -> Result<(), Wrong> {
         self.kind(Kind::Unit)
     }
 
-    fn serialize_unit_struct(self, name: &'static str) -> Result<(), Wrong> {
-        self.group(name, None, Content::Unit, 0).map(drop)
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Wrong> {
+        self.serialize_unit()
     }
 
-    fn serialize_unit_variant(
-        self,
-        name: &'static str,
-        index: u32,
-        variant: &'static str,
-    ) -> Result<(), Wrong> {
-        self.group(name, Some((index, variant)), Content::Unit, 0).map(drop)
+    fn serialize_unit_variant(self, _: &'static str, index: u32, name: &'static str) -> Result<(), Wrong> {
+        self.variant(index, name, None, 0).map(drop)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        name: &'static str,
+        _: &'static str,
         value: &T,
     ) -> Result<(), Wrong> {
-        self.group(name, None, Content::Newtype, 1)?.item(value)
+        value.serialize(self)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
-        name: &'static str,
+        _: &'static str,
         index: u32,
-        variant: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), Wrong> {
-        self.group(name, Some((index, variant)), Content::Newtype, 1)?.item(value)
+        self.variant(index, name, None, 1)?.item(value)
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<Self, Wrong> {
-        self.several(Kind::Sequence, len)
+    fn serialize_seq(self, len: Option<usize>) -> Result<Items<'a>, Wrong> {
+        let expected = match (self.node, len) {
+            (Some(Node::Sequence(inner)), Some(len)) => {
+                put(len as u64, self.out);
+                Expected::Each(inner)
+            }
+            (Some(_), _) => return Err(unfit()),
+            (None, _) => {
+                self.out.push(Kind::Sequence as u8);
+                Expected::Any
+            }
+        };
+        Ok(Items { out: self.out, expected })
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<Self, Wrong> {
-        self.group("", None, Content::Tuple, len)
+    fn serialize_tuple(self, len: usize) -> Result<Items<'a>, Wrong> {
+        self.fields(Kind::Tuple, len)
     }
 
-    fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<Self, Wrong> {
-        self.group(name, None, Content::Tuple, len)
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Items<'a>, Wrong> {
+        self.fields(Kind::Tuple, len)
     }
 
     fn serialize_tuple_variant(
         self,
-        name: &'static str,
+        _: &'static str,
         index: u32,
-        variant: &'static str,
+        name: &'static str,
         len: usize,
-    ) -> Result<Self, Wrong> {
-        self.group(name, Some((index, variant)), Content::Tuple, len)
+    ) -> Result<Items<'a>, Wrong> {
+        self.variant(index, name, Some(Kind::Tuple), len)
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Self, Wrong> {
-        self.several(Kind::Map, len)
+    fn serialize_map(self, len: Option<usize>) -> Result<Items<'a>, Wrong> {
+        let expected = match (self.node, len) {
+            (Some(Node::Map(inner)), Some(len)) => {
+                put(len as u64, self.out);
+                Expected::InTurn(inner, 0)
+            }
+            (Some(_), _) => return Err(unfit()),
+            (None, _) => {
+                self.out.push(Kind::Map as u8);
+                Expected::Any
+            }
+        };
+        Ok(Items { out: self.out, expected })
     }
 
-    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Self, Wrong> {
-        self.group(name, None, Content::Struct, len)
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Items<'a>, Wrong> {
+        self.fields(Kind::Map, len)
     }
 
     fn serialize_struct_variant(
         self,
-        name: &'static str,
+        _: &'static str,
         index: u32,
-        variant: &'static str,
+        name: &'static str,
         len: usize,
-    ) -> Result<Self, Wrong> {
-        self.group(name, Some((index, variant)), Content::Struct, len)
+    ) -> Result<Items<'a>, Wrong> {
+        self.variant(index, name, Some(Kind::Map), len)
     }
 
     fn is_human_readable(&self) -> bool {
@@ -272,7 +333,7 @@ impl Serializer for Writer<'_> {
 
 macro_rules! items {
     ($($trait:ident $method:ident;)*) => {$(
-        impl $trait for Writer<'_> {
+        impl $trait for Items<'_> {
             type Ok = ();
             type Error = Wrong;
             #[inline]
@@ -294,7 +355,7 @@ items! {
 
 macro_rules! fields {
     ($($trait:ident)*) => {$(
-        impl $trait for Writer<'_> {
+        impl $trait for Items<'_> {
             type Ok = ();
             type Error = Wrong;
             #[inline]
@@ -314,7 +375,7 @@ macro_rules! fields {
 }
 fields! { SerializeStruct SerializeStructVariant }
 
-impl SerializeMap for Writer<'_> {
+impl SerializeMap for Items<'_> {
     type Ok = ();
     type Error = Wrong;
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Wrong> {

@@ -182,6 +182,7 @@ fn read<T: DeserializeOwned>(
     scratch: &mut Scratch,
     values: &mut Vec<T>,
 ) -> Result<(), Fault> {
+    let quoted = raw.quoted;
     let (text, ends) = scratch.text_of(raw, table.input.reading.encoding)?;
     let columns: &[String] = &table.columns;
     let record = Record { text, ends, columns, missing: &table.input.reading.missing };
@@ -191,8 +192,8 @@ fn read<T: DeserializeOwned>(
         return if same { Ok(()) } else { Err(Fault::Record(other_columns(columns))) };
     }
     if ends.len() != columns.len() {
-        // A line of blanks is an empty line, as readers of tables have it.
-        if ends.len() == 1 && text.trim_ascii().is_empty() {
+        // A line of blanks is an empty line, as readers of tables have it; a field in quotes is one.
+        if ends.len() == 1 && !quoted && text.trim_ascii().is_empty() {
             return Ok(());
         }
         let problem = format!("{} fields instead of {}: `{}`", ends.len(), columns.len(), cut(text));

@@ -34,6 +34,8 @@ pub(super) struct Reader {
     record: Current,
     /// Where the record begins.
     begin: u64,
+    /// Whether that begins with a quote.
+    quoted: bool,
     longest: u64,
     fields: Vec<u8>,
     ends: Vec<usize>,
@@ -54,6 +56,8 @@ enum Current {
 pub(super) struct RawRecord<'a> {
     /// Bytes of the unit before it.
     pub(super) offset: u64,
+    /// Whether it begins with a quote.
+    pub(super) quoted: bool,
     pub(super) fields: &'a [u8],
     /// Where each field ends.
     pub(super) ends: &'a [usize],
@@ -86,6 +90,7 @@ impl Reader {
             fault: None,
             record: Current::Nothing,
             begin: 0,
+            quoted: false,
             longest,
             fields: vec![0; 1 << 10],
             ends: vec![0; 32],
@@ -150,8 +155,9 @@ impl Reader {
                 self.at += blank;
                 self.begin = self.before + self.at as u64;
                 self.over = self.limited && self.beyond && self.begin >= self.own;
-                if blank < rest.len() {
+                if let Some(&first) = rest.get(blank) {
                     self.record = Current::Record;
+                    self.quoted = first == b'"';
                 }
                 continue;
             }
@@ -172,7 +178,7 @@ impl Reader {
                 ReadRecordResult::Record => {
                     self.record = Current::Nothing;
                     let (fields, ends) = (&self.fields[..filled], &self.ends[..ended]);
-                    return Ok(Some(RawRecord { offset: self.begin, fields, ends }));
+                    return Ok(Some(RawRecord { offset: self.begin, quoted: self.quoted, fields, ends }));
                 }
                 // The parser is never told that there is nothing left.
                 ReadRecordResult::End => self.over = true,

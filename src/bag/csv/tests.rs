@@ -50,11 +50,15 @@ fn by_the_csv_crate(text: &[u8]) -> (Row, Vec<Row>, u64) {
         None => return (Row::new(), Vec::new(), skipped),
         Some(header) => header.expect("text").iter().map(str::to_owned).collect(),
     };
+    let quoted = |row: &csv::StringRecord| {
+        let at = row.position().expect("it was read").byte() as usize;
+        text[at..].iter().find(|byte| !matches!(byte, b'\r' | b'\n')) == Some(&b'"')
+    };
     let mut kept = Vec::new();
     for row in rows {
         match row {
             Ok(row) if row.len() == columns.len() => kept.push(row.iter().map(str::to_owned).collect()),
-            Ok(row) if row.len() == 1 && row[0].trim_ascii().is_empty() => {}
+            Ok(row) if row.len() == 1 && row[0].trim_ascii().is_empty() && !quoted(&row) => {}
             _ => skipped += 1,
         }
     }
@@ -209,6 +213,8 @@ fn wrong_records_are_left_out_whole() {
         (b"a,b\n\"x\n1,2\ny\",3,4\n5,6\n", &[&["5", "6"]], 1),
         (b"a,b\n\xFF,\"x\n1,2\n\"\n5,6\n", &[&["5", "6"]], 1),
         (b"a,b\n1\n2,3\n4,5,6\n", &[&["2", "3"]], 2),
+        // Blank lines are none, blank fields in quotes are too few.
+        (b"a,b\n1,2\n\"\"\n  \n\n\"  \"\n3,4\n", &[&["1", "2"], &["3", "4"]], 2),
         (b"a,b\n1,2\n\"3,4\n5,6\n7,8", &[&["1", "2"]], 1),
         (b"a,b\n1,2\n3,\"4\"\"", &[&["1", "2"]], 1),
     ];

@@ -370,3 +370,10 @@ fn a_result_that_fails_leaves_no_temporary_files() {
     let left = fs::read_dir(&out).expect("a folder").flatten().map(|entry| entry.file_name());
     assert_eq!(left.collect::<Vec<_>>(), ["lines-00-000000.txt"]);
 }
+
+#[test]
+fn a_range_may_end_with_the_last_integer() {
+    let range = u64::MAX - 20_000..u64::MAX;
+    let values = everywhere(|client, _, _| client.bag_range(range.clone()).collect().compute());
+    assert!(values.into_iter().eq(range));
+}

@@ -2,7 +2,7 @@
 
 use super::super::{client::Core, handles::NodeRef};
 use crate::error::{Error, Result};
-use crate::random::Key;
+use crate::random::{Key, KeyError, RESERVED};
 use crate::scheduler::Event;
 use crate::task::{
     CollectionId, FnRef, NodeId,
@@ -156,6 +156,10 @@ impl MapNode {
                 self.first
             )));
         };
+        // `Key` knows what is reserved; only without a prefix the number is the first word.
+        if prefix.is_empty() && end > u64::from(RESERVED) && end <= 1 << 32 {
+            return Err(KeyError::Reserved.into());
+        }
         self.core.claim(|keys| match self.expanded {
             true => keys.claim_below(prefix, first..end),
             false => keys.claim_range(prefix, first..end),

@@ -55,14 +55,16 @@ fn integers_that_are_no_words_need_a_key_of_their_own() {
         assert!(matches!(&negative, Err(Error::Usage(text)) if text.contains("key_with")), "{negative:?}");
         let large = client.map_random(draw, (1 << 32) - 1..(1 << 32) + 1i64).key(&key).compute();
         assert!(matches!(large, Err(Error::Key(_))), "{large:?}");
+        let reserved = client.map_random(draw, (1 << 32) - 2..1 << 32).key(&Key::default()).compute();
+        assert!(matches!(reserved, Err(Error::Key(_))), "{reserved:?}");
         let made = client.map_random(draw, -5..5i64).key_with(|i| vec![2, (i as i64 + 5) as u32]);
         assert_eq!(made.compute()?[1], drawn(&[2, 1]));
         // Default keys have room for all.
         let default = client.map_random(draw, -2..2i64).compute()?;
-        let words = |i: i64| [u32::MAX, 3, i as u32, (i >> 32) as u32];
+        let words = |i: i64| [u32::MAX, 4, i as u32, (i >> 32) as u32];
         assert_eq!(default, [-2, -1, 0, 1].map(|i| drawn(&words(i))));
         let unsigned = client.map_random(|_: u64, mut rng: Stream| rng.random(), u64::MAX - 2..u64::MAX);
-        assert_eq!(unsigned.compute()?[0], drawn(&[u32::MAX, 4, u32::MAX - 2, u32::MAX]));
+        assert_eq!(unsigned.compute()?[0], drawn(&[u32::MAX, 5, u32::MAX - 2, u32::MAX]));
         Ok(())
     })
     .expect("it runs");

@@ -3,6 +3,7 @@
 use super::{
     Accumulator, Block, BuiltSink, Consumer, Elements, Geometry, Sink, Work, downcast,
     elements::Pending,
+    stages::without,
     tree::{Reduced, Tree},
 };
 use crate::task::{Args, Build, CollectionId, Erased, Failure, Inputs, InputsRef, TaskError, contain, erase};
@@ -68,9 +69,12 @@ impl<T: Value, const FAILURES: bool> Pieces<T, FAILURES> {
 }
 
 impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES> {
-    fn push(&mut self, block: Block, _: &mut Work<'_>) {
+    fn push(&mut self, block: Block, work: &mut Work<'_>) {
         if let Some(elements) = self.pending.join(block) {
-            self.insert(elements);
+            self.insert(match wire::Format::<T>::new().is_described() {
+                true => those_that_travel(elements, work),
+                false => elements,
+            });
         }
     }
 
@@ -120,6 +124,22 @@ impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES>
         by_index.sort_by_key(|&(index, _)| index);
         Ok(erase(by_index.into_iter().map(|(_, outcome)| outcome).collect::<Vec<_>>())?)
     }
+}
+
+/// The elements but those that would arrive as other values, which have failed: on every scheduler.
+fn those_that_travel<T: Value>(mut elements: Elements<T>, work: &mut Work<'_>) -> Elements<T> {
+    let values = std::mem::take(&mut elements.values);
+    let (mut kept, mut missing) = (Vec::with_capacity(values.len()), Vec::new());
+    for (position, value) in values.into_iter().enumerate() {
+        match contain(|| wire::travels(&value)).and_then(|travels| travels.map_err(Failure::from)) {
+            Ok(()) => kept.push(value),
+            Err(failure) => {
+                work.fail(failure, "collect", elements.index(position), 1);
+                missing.push(position);
+            }
+        }
+    }
+    without(&elements, &missing, kept)
 }
 
 /// The elements stay on the rank that made them, as a collection; the constant is its name.

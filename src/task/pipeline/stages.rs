@@ -114,7 +114,7 @@ impl<T: Clone, R, C: Fn(Position<'_>, T) -> Result<R, Failure>> MapStage<T, C> {
 }
 
 /// The results of `input` without the elements at the positions `missing`.
-fn without<T: Send + 'static, R: Send + 'static>(
+pub(super) fn without<T: Send + 'static, R: Send + 'static>(
     input: &Elements<T>,
     missing: &[usize],
     values: Vec<R>,
