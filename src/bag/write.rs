@@ -213,7 +213,8 @@ impl<T: Value + Clone> Bag<T> {
     /// on.
     ///
     /// [`read_json_lines`](Client::read_json_lines) gives the same values again, every bit of every number. A float
-    /// that is not finite is an error, since JSON has no word for it and would have a null in its place.
+    /// that is not finite is an error, since JSON has no word for it and would have a null in its place. That is
+    /// also what `Some(None)` is written as, and it is read as `None`.
     #[track_caller]
     #[must_use]
     pub fn write_json_lines(
