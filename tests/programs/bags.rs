@@ -116,11 +116,13 @@ fn what_cannot_be_read_is_said() {
 }
 
 /// A shell's command line that gives an example its standard input, in every way in which it can be started.
-fn with_input(input: &str, arguments: &str) -> Vec<Value> {
+fn with_input(input: &str, arguments: &str, is_long: bool) -> Vec<Value> {
     use crate::launcher::{example, finish, mpiexec};
     let program = format!("{} {arguments} --json", example("wiki_filter").display());
     let mut ways = vec![(program.clone(), "threads"), (program.clone(), "synchronous")];
-    if let Some(mpiexec) = mpiexec() {
+    // MPICH's launcher ends a job that does not read as fast as the input comes.
+    let can_launch = |mpiexec: &&str| !is_long || mpiexec.contains("openmpi");
+    if let Some(mpiexec) = mpiexec().filter(can_launch) {
         ways.push((format!("{mpiexec} -n 3 {program}"), "mpi"));
         ways.push((program, "processes"));
     }
@@ -157,7 +159,7 @@ fn standard_input_pipes_and_substitutions_are_read_by_all_ranks() {
                 2 * count,
             ),
         ] {
-            for found in with_input(&input, arguments) {
+            for found in with_input(&input, arguments, count > 5_000) {
                 assert_eq!(found, expected, "{input} {arguments}");
             }
         }
