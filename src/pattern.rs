@@ -21,13 +21,17 @@ enum Part {
     Depth,
 }
 
-/// The files that `pattern` matches, in the order of their names; folders are left out.
+/// The files that `pattern` matches, in the order of their names; folders are left out, so that a pattern that ends
+/// with `/` matches nothing.
 ///
 /// A component that is no pattern of itself, as `x[1]`, is a name if something has that name.
 ///
 /// # Errors
 /// What is wrong with the pattern.
 pub(crate) fn files(pattern: &Path) -> Result<Vec<Result<PathBuf, Unreadable>>, String> {
+    if pattern.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Ok(Vec::new());
+    }
     let (mut start, mut parts) = (PathBuf::new(), Vec::new());
     for component in pattern.components() {
         let part = match component {
@@ -58,13 +62,62 @@ fn part(start: &Path, name: &std::ffi::OsStr, start_is_known: bool) -> Result<Pa
     if text == "**" {
         return Ok(Part::Depth);
     }
-    // Shells know both.
-    let pattern = Pattern::new(&text.replace("[^", "[!"));
+    let pattern = Pattern::new(&as_glob(text)?);
     let matches_itself = pattern.as_ref().is_ok_and(|pattern| pattern.matches(text));
     if !matches_itself && start_is_known && start.join(name).symlink_metadata().is_ok() {
         return Ok(Part::Name(name.to_owned()));
     }
     pattern.map(Part::Names).map_err(|error| error.to_string())
+}
+
+/// The classes of characters that POSIX names, as the ranges of ASCII that they are in brackets.
+const CLASSES: [(&str, &str); 12] = [
+    ("alnum", "0-9A-Za-z"),
+    ("alpha", "A-Za-z"),
+    ("blank", " \t"),
+    ("cntrl", "\0-\x1f\x7f"),
+    ("digit", "0-9"),
+    ("graph", "\"-~!"),
+    ("lower", "a-z"),
+    ("print", " -~"),
+    ("punct", ":-@[-`{-~!-/"),
+    ("space", " \t-\r"),
+    ("upper", "A-Z"),
+    ("xdigit", "0-9A-Fa-f"),
+];
+
+/// A pattern of a shell as one of the `glob` crate, which knows neither `[^a]` nor `[[:alpha:]]`.
+///
+/// # Errors
+/// There is no class of that name.
+fn as_glob(text: &str) -> Result<String, String> {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some(open) = rest.find('[') {
+        let (before, inside) = rest.split_at(open + 1);
+        out.push_str(before);
+        rest = inside;
+        if let Some(behind) = rest.strip_prefix(['!', '^']) {
+            out.push('!');
+            rest = behind;
+        }
+        // A bracket that comes first is a character of the set.
+        let mut is_first = true;
+        while let Some(next) = rest.chars().next() {
+            if let Some((name, behind)) = rest.strip_prefix("[:").and_then(|class| class.split_once(":]")) {
+                let class = CLASSES.iter().find(|(known, _)| *known == name);
+                out.push_str(class.ok_or_else(|| format!("there is no class of characters [:{name}:]"))?.1);
+                rest = behind;
+            } else {
+                out.push(next);
+                rest = &rest[next.len_utf8()..];
+                if next == ']' && !is_first {
+                    break;
+                }
+            }
+            is_first = false;
+        }
+    }
+    Ok(out + rest)
 }
 
 fn path_of(found: &Result<PathBuf, Unreadable>) -> &Path {
@@ -200,6 +253,27 @@ mod tests {
         assert_eq!(found(folder.path(), "*"), ["*", "y1", "y[1]", "z"]);
         assert!(files(Path::new("no-such[")).is_err());
         assert!(files(Path::new("a**b")).is_err());
+    }
+
+    #[test]
+    fn classes_are_sets_of_ascii() {
+        let folder = folder(&["a", "B", "7", "-", "_", "]", "é", "ab", "7x"]);
+        let check = |pattern: &str, expected: &[&str]| {
+            assert_eq!(found(folder.path(), pattern), expected, "{pattern}");
+        };
+        check("[[:alpha:]]", &["B", "a"]);
+        check("[[:alpha:]7]", &["7", "B", "a"]);
+        check("[^[:alpha:]]", &["-", "7", "]", "_", "é"]);
+        check("[![:alnum:]_]", &["-", "]", "é"]);
+        check("[[:digit:]][[:lower:]]", &["7x"]);
+        check("[[:punct:]]", &["-", "]", "_"]);
+        check("[]_]", &["]", "_"]);
+        check("[^]_]", &["-", "7", "B", "a", "é"]);
+        check("[[:upper:][:digit:]]", &["7", "B"]);
+        check("a*/", &[]);
+        // Without brackets around it, a class is a set of these letters.
+        check("[:alph:]", &["a"]);
+        assert!(files(Path::new("[[:letter:]]")).is_err());
     }
 
     #[test]

@@ -71,6 +71,9 @@ pub enum Fault {
         /// What the decoder says.
         problem: String,
     },
+    /// A compressed file of a format that is not read.
+    #[error("the file is compressed in the format {0}, which is not read; make it gzip, bzip2, zstd or xz")]
+    Format(&'static str),
     /// A zstd file that takes more memory than it may.
     #[error(
         "the zstd file needs a window of more than {0} bytes, as `zstd --long=31` makes them; \
@@ -136,16 +139,20 @@ impl From<io::Error> for Fault {
 
 impl std::error::Error for ReadError {}
 
-/// An output file that cannot be written, and why.
+/// Why output is not as it was asked for.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: cannot be written: {problem}", .file.display())]
-pub(super) struct WriteError {
-    file: PathBuf,
-    problem: String,
+pub(super) enum WriteError {
+    #[error("{}: cannot be written: {problem}", .file.display())]
+    File { file: PathBuf, problem: String },
+    #[error(
+        "all {written} files were written, but {} was there before and would be read with them; remove it, or write \
+         to an empty folder", .file.display()
+    )]
+    Left { file: PathBuf, written: usize },
 }
 
 impl WriteError {
     pub(super) fn new(file: &Path, problem: impl fmt::Display) -> Self {
-        WriteError { file: file.to_owned(), problem: problem.to_string() }
+        WriteError::File { file: file.to_owned(), problem: problem.to_string() }
     }
 }

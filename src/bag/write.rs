@@ -127,7 +127,22 @@ impl Target {
                 .and_then(|()| fs::rename(temporary, name))
                 .map_err(|error| WriteError::new(name, error))?;
         }
-        Ok(names)
+        match self.left_over(&names)? {
+            Some(file) => Err(WriteError::Left { file, written: names.len() }),
+            None => Ok(names),
+        }
+    }
+
+    /// A file that looks like one of these, which are in order, and is none: an earlier run wrote more of them.
+    fn left_over(&self, names: &[PathBuf]) -> Result<Option<PathBuf>, WriteError> {
+        let is_like = |name: &str| {
+            let numbers = name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(&self.ending)?;
+            let (source, unit) = numbers.split_once('-')?;
+            Some([source, unit].iter().all(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())))
+        };
+        let files = fs::read_dir(&self.folder).map_err(|error| WriteError::new(&self.folder, error))?;
+        let alike = files.flatten().filter(|file| is_like(&file.file_name().to_string_lossy()) == Some(true));
+        Ok(alike.map(|file| file.path()).filter(|path| names.binary_search(path).is_err()).min())
     }
 }
 
@@ -165,6 +180,9 @@ impl Lines {
     /// Files are written under temporary names, which begin with a dot, and renamed when all of them are complete.
     /// After a failure the temporary ones are removed when the run ends; only the violent end of the whole program
     /// leaves them lying about.
+    ///
+    /// Files of an earlier run that have the same names are replaced. If that run wrote more of them, the result is an
+    /// error that names one of the rest, since a pattern would find old lines beside the new ones.
     ///
     /// ```
     /// use serried::{bag::Compression, prelude::*};

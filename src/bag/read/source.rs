@@ -153,14 +153,6 @@ impl Source {
         }
     }
 
-    /// Tells the file from others.
-    pub(super) fn identity(&self) -> (u64, u64) {
-        match self {
-            Source::File(file) => file.metadata().map_or((0, 0), |data| (data.dev(), data.ino())),
-            Source::Memory(memory) => (0, Arc::as_ptr(memory) as u64),
-        }
-    }
-
     /// Tells the system that a stretch will be read, so that it is on its way while the first of it is used.
     #[cfg(target_os = "linux")]
     pub(super) fn will_need(&self, stretch: &Range<u64>) {

@@ -53,7 +53,7 @@ pub(super) enum Format {
 }
 
 /// How a file is divided into units.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Division {
     /// At multiples of so many bytes.
     Every(u64),
@@ -94,6 +94,26 @@ impl Format {
             Format::Plain => 1 << 30,
             _ => 32 << 20,
         }
+    }
+}
+
+/// The name of a format that is not read, and how its mark begins. Marks that could begin a text are left out.
+const OTHERS: [(&str, &[u8]); 8] = [
+    ("lzma", &[0x5D, 0, 0]),
+    ("lzip", b"LZIP\x01"),
+    ("lzop", b"\x89LZO\0"),
+    ("lz4", &[0x04, 0x22, 0x4D, 0x18]),
+    ("compress (.Z)", &[0x1F, 0x9D]),
+    ("zip", b"PK\x03\x04"),
+    ("7z", b"7z\xBC\xAF\x27\x1C"),
+    ("snappy", b"\xFF\x06\0\0sNaPpY"),
+];
+
+/// Refuses what is compressed in a format that is not read, and would be lines of nonsense.
+fn refuse_others(first: &[u8]) -> Result<(), Fault> {
+    match OTHERS.iter().find(|(_, mark)| first.starts_with(mark)) {
+        Some(&(format, _)) => Err(Fault::Format(format)),
+        None => Ok(()),
     }
 }
 
@@ -160,6 +180,7 @@ impl InputFile {
         let (source, size) = (&found.source, found.size);
         let mut first = vec![0; size.min(32) as usize];
         let looked_at = source.read_exact_at(&mut first, 0).and_then(|()| {
+            refuse_others(&first)?;
             let format = Format::of(&first);
             Ok((format, divide(format, source, size, &first, reading)?))
         });

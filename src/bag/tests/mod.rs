@@ -210,6 +210,29 @@ fn what_cannot_be_written_is_named() {
 }
 
 #[test]
+fn files_of_an_earlier_larger_run_are_not_mixed_with_new_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let here = Builder::new().scheduler(Scheduler::Synchronous);
+    let ran: Result<()> = here.run(|client| {
+        let one = client.bag_of([1, 2]);
+        let both = one.concat(&client.bag_of([3]));
+        assert_eq!(both.write_json_lines(folder, "n", Compression::None).compute()?.len(), 2);
+        assert_eq!(both.write_json_lines(folder, "n", Compression::None).compute()?.len(), 2);
+        // These are others.
+        one.write_json_lines(folder, "n-01", Compression::None).compute()?;
+        one.write_json_lines(folder, "n", Compression::Gzip).compute()?;
+        let error = one.write_json_lines(folder, "n", Compression::None).compute().expect_err("one is left");
+        let left = folder.join("n-01-000000.jsonl");
+        assert!(error.to_string().contains(&format!("{} was there before", left.display())), "{error}");
+        fs::remove_file(left).expect("it is there");
+        assert_eq!(one.write_json_lines(folder, "n", Compression::None).compute()?.len(), 1);
+        Ok(())
+    });
+    ran.expect("it runs");
+}
+
+#[test]
 fn numbers_go_through_files_unchanged() {
     let numbers = |i: u64| {
         let bits = i.wrapping_mul(0x9E37_79B9_7F4A_7C15);

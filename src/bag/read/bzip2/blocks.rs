@@ -15,6 +15,7 @@ use std::{
 /// Parts of a file, one after the other: a block is given when all of it is decoded and checked.
 pub(super) struct Blocks {
     source: Source,
+    reading: u64,
     parts: IntoIter<Unit>,
     now: Now,
     /// The next block is the first of the unit, which the unit before needs as well.
@@ -28,9 +29,9 @@ enum Now {
 }
 
 impl Blocks {
-    pub(super) fn new(source: Source, parts: Vec<Unit>) -> Self {
+    pub(super) fn new(source: Source, reading: u64, parts: Vec<Unit>) -> Self {
         let now = Now::Block(Arc::default(), 0);
-        Blocks { source, parts: parts.into_iter(), now, is_border: true }
+        Blocks { source, reading, parts: parts.into_iter(), now, is_border: true }
     }
 
     fn begin(&mut self, part: &Unit) -> io::Result<Now> {
@@ -49,7 +50,7 @@ impl Blocks {
     }
 
     fn border(&self, block: &Segment) -> io::Result<Arc<Vec<u8>>> {
-        let name = Name { file: self.source.identity(), bit: block.bits.start, checksum: block.checksum };
+        let name = Name { reading: self.reading, bit: block.bits.start, checksum: block.checksum };
         if let Some(known) = neighbours::take(name) {
             return Ok(known);
         }

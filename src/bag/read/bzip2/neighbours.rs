@@ -6,17 +6,27 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Blocks that are kept: a megabyte each, if they are not of very long runs.
 const KEPT: usize = 8;
 const LARGEST: usize = 4 << 20;
 
-/// What a block is known by: its file, the bit at which it begins, and the checksum in its header.
+/// A number for a reading of a file. What the system knows a file by would not do: another file, or other bytes in
+/// the same one, may have it next.
+pub(super) fn reading() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}
+
+/// What a block is known by: the reading of its file, the bit at which it begins, and the checksum in its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Name {
-    pub(super) file: (u64, u64),
+    pub(super) reading: u64,
     pub(super) bit: u64,
     pub(super) checksum: u32,
 }

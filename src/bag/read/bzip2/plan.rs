@@ -4,6 +4,7 @@ use super::{
     super::{source::Source, streams::Decoded},
     blocks::Blocks,
     marks::Mark,
+    neighbours,
     scan::{Found, marks_in},
     segment::Segment,
     streams,
@@ -13,8 +14,13 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// The units of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::bag) struct Units(Vec<Unit>);
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::bag) struct Units {
+    units: Vec<Unit>,
+    /// Tells the blocks of this reading of the file, on this rank, from those of any other.
+    #[serde(skip, default = "neighbours::reading")]
+    reading: u64,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Unit {
@@ -46,21 +52,21 @@ struct Stream<'f> {
 impl Units {
     /// Units of at least `unit` bytes of a file of which `found` are all marks.
     pub(in crate::bag::read) fn of(size: u64, found: &[Found], unit: u64) -> Self {
-        Units(parts(0..size, found, unit))
+        Units { units: parts(0..size, found, unit), reading: neighbours::reading() }
     }
 
     /// A file as one unit.
     pub(in crate::bag::read) fn whole(size: u64) -> Self {
-        Units(vec![Unit::Streams(0..size)])
+        Units { units: vec![Unit::Streams(0..size)], reading: neighbours::reading() }
     }
 
     pub(in crate::bag::read) fn count(&self) -> u64 {
-        self.0.len() as u64
+        self.units.len() as u64
     }
 
     /// The bytes of a unit, those of which it has a part among them.
     pub(in crate::bag::read) fn stretch(&self, unit: u64) -> Range<u64> {
-        match &self.0[unit as usize] {
+        match &self.units[unit as usize] {
             Unit::Streams(bytes) | Unit::Misfit(bytes) | Unit::Behind(bytes) => bytes.clone(),
             Unit::Segment(segment) => segment.bytes(),
         }
@@ -73,7 +79,7 @@ impl Units {
         unit: u64,
         size: u64,
     ) -> Result<Decoded, Fault> {
-        let parts = match &self.0[unit as usize] {
+        let parts = match &self.units[unit as usize] {
             Unit::Streams(bytes) => parts(bytes.clone(), &marks_in(&source, bytes.clone(), size)?, 0),
             Unit::Segment(segment) => {
                 let found = marks_in(&source, segment.bytes(), size)?;
@@ -88,7 +94,7 @@ impl Units {
             }
             other => vec![other.clone()],
         };
-        Ok(Box::new(Blocks::new(source, parts)))
+        Ok(Box::new(Blocks::new(source, self.reading, parts)))
     }
 }
 
@@ -229,7 +235,7 @@ mod tests {
         let whole = [block(4, 5), block(104, 6), block(204, 7), end(304, sum(sum(5, 6), 7), b"BZh9")];
         let next = [block(318, 8), end(418, 8, b"BZh1"), end(432, 0, b"xxxx")];
         let found = [&whole[..], &next].concat();
-        let of = |size: u64, found: &[Found], unit| Units::of(size, found, unit).0;
+        let of = |size: u64, found: &[Found], unit| Units::of(size, found, unit).units;
         let parts = [segment(4..204, sum(5, 6)), segment(204..304, 7)];
         let tail = [Unit::Streams(314..442), Unit::Behind(442..500)];
         assert_eq!(of(500, &found, 150), [&parts[..], &tail].concat());

@@ -117,6 +117,41 @@ fn what_follows_or_stands_between_is_as_the_tools_have_it() {
     }
 }
 
+/// What is decoded of one file is not taken for the same part of another, though it may begin with the same checksum and
+/// the system may know both by the same name.
+#[test]
+fn a_file_that_is_written_anew_is_read_anew() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let whole = parts(Way::Bzip2).concat();
+    let mut damaged = whole.clone();
+    // In the data of the first block, whose checksum is before it.
+    damaged[9_000] ^= 1;
+    for block in [1, 5_000] {
+        for (bytes, is_good) in [(&whole, true), (&damaged, false), (&whole, true)] {
+            fs::write(file.path(), bytes).expect("written");
+            assert_eq!(read(file.path(), &reading(block, 10_000)).is_ok(), is_good);
+        }
+    }
+}
+
+#[test]
+fn other_formats_are_refused_by_name() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let lzma = b"\x5D\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0\x30\x82\x80\xff\xff\xef\x3d\x80\0";
+    for (name, first) in
+        [("lzma", &lzma[..]), ("zip", b"PK\x03\x04\x14\0"), ("compress (.Z)", b"\x1f\x9d\x90")]
+    {
+        fs::write(file.path(), first).expect("written");
+        let error = read(file.path(), &reading(1000, 1000).encoding(Encoding::Latin1)).expect_err("no text");
+        assert!(error.to_string().contains(&format!("in the format {name}, which is not read")), "{error}");
+    }
+    // Text may begin with the letters of a mark.
+    for text in ["LZIP is a format", "PK", "]", "7z"] {
+        fs::write(file.path(), text).expect("written");
+        assert_eq!(read(file.path(), &reading(1000, 1000)).expect("text").0, [text]);
+    }
+}
+
 /// A stream of one file, cut at its blocks.
 fn blocks_of_bzip2() -> (Vec<u8>, Vec<u64>) {
     let stream = Way::Bzip2.compress(&[long_text(450_000, 3).as_bytes()]);
