@@ -80,6 +80,9 @@ impl FromStr for Without {
     }
 }
 
+/// Workers and threads beyond this are a slip of the pen: no host has as many processors.
+const MOST: usize = 4096;
+
 /// A setting that is unknown or has a value that it cannot have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting}={value}: {problem}")]
@@ -212,10 +215,12 @@ impl Settings {
     /// Refuses what no source may set.
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         for (setting, value) in [("workers", self.workers), ("threads", self.threads)] {
-            if value == Some(0) {
-                let problem = "a whole number above zero is wanted";
-                return Err(SettingsError::new(setting, "0", problem));
-            }
+            let problem = match value {
+                Some(0) => "a whole number above zero is wanted",
+                Some(value) if value > MOST => "no host has as many processors; 4096 is the most",
+                _ => continue,
+            };
+            return Err(SettingsError::new(setting, &value.unwrap_or(0).to_string(), problem));
         }
         match &self.seed {
             Some(seed) if !seed.fits_128_bits() => Err(SettingsError::new(
@@ -323,6 +328,8 @@ mod tests {
         }
         let large = read(&[("SERRIED_SEED", "340282366920938463463374607431768211456")]);
         assert!(large.expect("a number").check().is_err());
+        let many = read(&[("SERRIED_THREADS", "100000")]).expect("a number").check();
+        assert!(many.expect_err("no such host").to_string().contains("4096 is the most"));
     }
 
     #[cfg(unix)]

@@ -6,6 +6,7 @@
 //! SIAM J. Sci. Comput. 34, 2012). As the QR of Householder it is stable whatever the matrix, also one whose
 //! columns depend on each other.
 
+use super::failure::Failure;
 use super::kernels::Reflectors;
 use super::rows::{Of, Part, Recipe, Rows, assemble, take};
 use super::scalar::Field;
@@ -45,10 +46,14 @@ struct Left {
 
 type Factor = (usize, Vec<Recipe>, Vec<Arc<Block>>);
 
-fn factor<T: Field>((columns, recipes, blocks): Factor) -> Block {
+fn factor<T: Field>((columns, recipes, blocks): Factor) -> Result<Block, Failure> {
     let rows = assemble::<T>(&recipes, &blocks, columns);
+    // A reflector of a column with an infinity may be finite, and wrong.
+    if !rows.iter().all(T::is_finite_impl) {
+        return Err(Failure::NotFinite);
+    }
     let numbers = Reflectors::new(rows.nrows(), columns).factor(rows.view());
-    Block::from_vec(&[numbers.len()], numbers)
+    Ok(Block::from_vec(&[numbers.len()], numbers))
 }
 
 fn triangle<T: Field>((reflectors, rows, columns): (Arc<Block>, usize, usize)) -> Block {
@@ -220,7 +225,7 @@ impl Step {
         members: Vec<usize>,
     ) -> Self {
         let (recipes, blocks) = rows.pack();
-        let reflectors = client.delayed(factor::<T>, (columns, recipes, &blocks)).label(name);
+        let reflectors = client.try_delayed(factor::<T>, (columns, recipes, &blocks)).label(name);
         Step { rows: rows.count(), members, reflectors, goes_to: None }
     }
 
