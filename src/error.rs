@@ -66,6 +66,15 @@ impl From<crate::wire::WireError> for Error {
     }
 }
 
+impl From<crate::runtime::LaunchError> for Error {
+    fn from(error: crate::runtime::LaunchError) -> Self {
+        match error {
+            crate::runtime::LaunchError::Settings(error) => Error::Settings(error),
+            crate::runtime::LaunchError::Refused(problem) => Error::Launch(problem),
+        }
+    }
+}
+
 impl From<ArgumentError> for Error {
     fn from(error: ArgumentError) -> Self {
         match error {

@@ -39,6 +39,7 @@ pub mod internals;
 mod notice;
 mod pattern;
 pub mod random;
+mod runtime;
 mod scheduler;
 pub mod sum;
 mod task;

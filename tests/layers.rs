@@ -4,8 +4,20 @@ use std::{collections::BTreeSet, fs, path::Path};
 use syn::visit::Visit;
 
 /// From the bottom of what may be used to the top of what may use it.
-const LAYERS: [&str; 11] =
-    ["random", "sum", "wire", "task", "graph", "scheduler", "worker", "transport", "client", "array", "bag"];
+const LAYERS: [&str; 12] = [
+    "random",
+    "sum",
+    "wire",
+    "task",
+    "graph",
+    "scheduler",
+    "worker",
+    "transport",
+    "runtime",
+    "client",
+    "array",
+    "bag",
+];
 
 /// Files beside the folders, each with the highest folder that it may import.
 const FILES: [(&str, Option<&str>); 4] =

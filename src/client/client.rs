@@ -4,19 +4,18 @@ use super::{
     arena::{Arena, Label, Node},
     delayed::{Call, Delayed},
     future::Future,
-    mailbox::{Mailbox, Ticket},
-    plan::{self, Want},
-    rank::RankEvent,
+    plan,
     stream::StreamHandle,
     targets::{Shape, Targets, take},
 };
 use crate::error::{Error, Result};
 use crate::notice;
 use crate::random::{Key, KeyError, KeyRegistry, Seed};
+use crate::runtime::{Completions, RankEvent, Session, Ticket, Want, World};
 use crate::scheduler::Event;
 use crate::task::{
     Args, CollectionId, FnRef, GraphId, NodeId, Outcome, PassId, Place, RankContext, Record,
-    pipeline::{Fallible, Finish, KeySpec, Plain, Spill},
+    pipeline::{Fallible, Finish, KeySpec, Plain},
 };
 use crate::wire::Value;
 use std::{
@@ -49,26 +48,11 @@ pub(super) struct Core {
     pub(super) context: Arc<RankContext>,
     arena: Mutex<Arena>,
     events: crossbeam_channel::Sender<RankEvent>,
-    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) completions: Arc<Completions>,
     counters: Counters,
     keys: Mutex<Keys>,
     large_values: Mutex<HashMap<(String, usize, u64), u32>>,
     warned_of_large_values: AtomicBool,
-}
-
-/// The ranks and the seed of the run.
-#[derive(Debug, Clone)]
-pub(crate) struct World {
-    pub(crate) ranks: u32,
-    /// The ranks that compute.
-    pub(crate) workers: Vec<u32>,
-    pub(crate) threads: usize,
-    pub(crate) scheduler: crate::config::Scheduler,
-    pub(crate) without: crate::config::Without,
-    pub(crate) spill: Spill,
-    pub(crate) seed: Seed,
-    /// Nobody has chosen the seed, so the user should be told it.
-    pub(crate) fresh_seed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -95,12 +79,7 @@ struct Keys {
 const LARGE: usize = 1 << 20;
 
 impl Client {
-    pub(super) fn new(
-        world: World,
-        context: Arc<RankContext>,
-        events: crossbeam_channel::Sender<RankEvent>,
-        mailbox: Arc<Mailbox>,
-    ) -> Self {
+    pub(crate) fn new(Session { world, context, events, completions }: Session) -> Self {
         static RUNS: AtomicU32 = AtomicU32::new(1);
         let core = Core {
             id: u64::from(RUNS.fetch_add(1, Relaxed)),
@@ -108,7 +87,7 @@ impl Client {
             context,
             arena: Mutex::default(),
             events,
-            mailbox,
+            completions,
             counters: Counters::default(),
             keys: Mutex::default(),
             large_values: Mutex::default(),
@@ -551,7 +530,7 @@ impl Core {
     /// Runs what the nodes depend on and waits for their outcomes.
     pub(super) fn run_to_end(&self, nodes: &[NodeId]) -> Result<Vec<Outcome>> {
         let graph = plan::launch(self, nodes, Want::Result)?;
-        self.mailbox.wait(|letters| letters.take_results(graph)).ok_or(Error::Over)
+        self.completions.wait(|state| state.take_results(graph)).ok_or(Error::Over)
     }
 
     /// Runs what the nodes depend on, leaves their values on the ranks, and waits until they are there.
@@ -564,7 +543,7 @@ impl Core {
     pub(super) fn wait_until_done(&self, graph: GraphId, count: usize) -> Result<()> {
         let mut first = Ok(());
         for token in 0..count as u32 {
-            let done = self.mailbox.wait(|letters| letters.done.remove(&(graph, token)));
+            let done = self.completions.wait(|state| state.done.remove(&(graph, token)));
             if let Some(error) = done.ok_or(Error::Over)? {
                 first = first.and(Err(error.into()));
             }

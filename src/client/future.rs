@@ -4,10 +4,10 @@ use super::{
     client::Core,
     delayed::{Delayed, Handle},
     handles::NodeRef,
-    mailbox::Ticket,
 };
 use crate::client::Client;
 use crate::error::{Error, Result};
+use crate::runtime::Ticket;
 use crate::scheduler::Event;
 use crate::task::{Arg, InputsRef, Record, Sealed, TaskFailure};
 use crate::wire::Value;
@@ -33,7 +33,7 @@ struct Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         let ticket = self.ticket;
-        self.core.mailbox.look(|letters| letters.forget(ticket));
+        self.core.completions.look(|state| state.forget(ticket));
     }
 }
 
@@ -63,7 +63,7 @@ impl<T> Future<T> {
     #[must_use]
     pub fn is_done(&self) -> bool {
         match self.pending() {
-            Ok(pending) => pending.core.mailbox.look(|letters| letters.done.contains_key(&pending.ticket)),
+            Ok(pending) => pending.core.completions.look(|state| state.done.contains_key(&pending.ticket)),
             Err(_) => true,
         }
     }
@@ -74,7 +74,7 @@ impl<T> Future<T> {
     /// The failure of the task, or of the first one that failed among those it depends on.
     pub fn wait(&self) -> Result<()> {
         let pending = self.pending()?;
-        let done = pending.core.mailbox.wait(|letters| letters.done.get(&pending.ticket).cloned());
+        let done = pending.core.completions.wait(|state| state.done.get(&pending.ticket).cloned());
         match done.ok_or(Error::Over)? {
             None => Ok(()),
             Some(error) => Err(error.into()),
@@ -94,7 +94,7 @@ impl<T> Future<T> {
         };
         let request = pending.core.next_request();
         pending.core.send(Event::Cancel { rank, place, request });
-        let answer = pending.core.mailbox.wait(|letters| letters.cancelled.remove(&request));
+        let answer = pending.core.completions.wait(|state| state.cancelled.remove(&request));
         answer.unwrap_or(false)
     }
 }
@@ -179,14 +179,14 @@ impl<T> AsCompleted<T> {
         let watcher = core.next_watcher();
         let mut waiting: HashMap<Ticket, Vec<(usize, Future<T>)>> = HashMap::new();
         let mut done = std::collections::VecDeque::new();
-        core.mailbox.look(|letters| {
+        core.completions.look(|state| {
             for (position, future) in futures.into_iter().enumerate() {
                 match future.pending().map(|pending| pending.ticket) {
-                    Ok(ticket) if !letters.done.contains_key(&ticket) => {
+                    Ok(ticket) if !state.done.contains_key(&ticket) => {
                         // Clones of a future arrive together.
                         let clones = waiting.entry(ticket).or_default();
                         if clones.is_empty() {
-                            letters.watch(ticket, watcher);
+                            state.watch(ticket, watcher);
                         }
                         clones.push((position, future));
                     }
@@ -211,7 +211,7 @@ impl<T> AsCompleted<T> {
     fn all(mut self) -> impl Iterator<Item = (usize, Future<T>)> {
         let waiting = std::mem::take(&mut self.waiting);
         let watcher = self.watcher;
-        self.core.mailbox.look(|letters| letters.unwatch(waiting.keys(), watcher));
+        self.core.completions.look(|state| state.unwatch(waiting.keys(), watcher));
         std::mem::take(&mut self.done).into_iter().chain(waiting.into_values().flatten())
     }
 }
@@ -228,8 +228,8 @@ impl<T> Iterator for AsCompleted<T> {
         }
         if self.done.is_empty() {
             let watcher = self.watcher;
-            let ticket = self.core.mailbox.wait(|letters| {
-                letters.arrivals.get_mut(&watcher).and_then(std::collections::VecDeque::pop_front)
+            let ticket = self.core.completions.wait(|state| {
+                state.arrivals.get_mut(&watcher).and_then(std::collections::VecDeque::pop_front)
             })?;
             self.done.extend(self.waiting.remove(&ticket).unwrap_or_default());
         }
@@ -243,7 +243,7 @@ impl<T> Drop for AsCompleted<T> {
             self.core.end_unordered();
         }
         let (watcher, waiting) = (self.watcher, std::mem::take(&mut self.waiting));
-        self.core.mailbox.look(|letters| letters.unwatch(waiting.keys(), watcher));
+        self.core.completions.look(|state| state.unwatch(waiting.keys(), watcher));
     }
 }
 

@@ -8,19 +8,11 @@ use super::{
 };
 use crate::config::Heuristic;
 use crate::error::{Error, Result};
-use crate::graph::{Dag, External, Home, Output, Packing, Part, RunPolicy, pack, partition};
-use crate::scheduler::{Event, PassOrder, Submission};
+use crate::graph::{Dag, External, Home, Output, Packing, Part, RunPolicy, pack};
+use crate::runtime::Want;
+use crate::scheduler::{Event, NOWHERE, PassOrder, Placing, Submission};
 use crate::task::{GraphId, NodeId, PassId, Place};
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// What is wanted of the targets' values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Want {
-    /// The values, on rank 0.
-    Result,
-    /// The values stay where they are made.
-    Keep,
-}
 
 /// A graph ready to be sent.
 #[derive(Debug)]
@@ -46,7 +38,7 @@ pub(super) fn launch(core: &Core, targets: &[NodeId], want: Want) -> Result<Grap
         Want::Keep => place(&mut arena, targets, &homes),
         Want::Result => Vec::new(),
     };
-    core.mailbox.look(|letters| letters.expect(graph, homes.iter().map(|(rank, _)| *rank), want));
+    core.completions.look(|state| state.expect(graph, homes.iter().map(|(rank, _)| *rank), want));
     // While the arena is locked nobody else can tell the ranks anything: they must hear of this graph
     // before one that reads its values, and before the values that it reads are let go of.
     core.send(Event::Submit(graph, submission));
@@ -184,22 +176,18 @@ impl Planner<'_> {
     /// Who runs each task. Parameters are delivered to the rank that reads them most.
     fn owners(&self, dag: &Dag, walk: &mut Walk) -> Vec<u32> {
         let world = &self.core.world;
-        let by_load = self.core.mailbox.look(|letters| letters.by_load(&world.workers));
-        let first_external = walk.tasks.len() as u32;
         let is_parameter = |id: &NodeId| self.parameters.contains(id);
-        let home = |node: u32| {
-            match walk.externals[(node - first_external) as usize] {
-                (_, External::On { rank, .. }) => rank,
-                (id, External::Delivered { rank }) if !is_parameter(&id) => rank,
-                // It is everywhere, or goes where it is read: no reason to prefer any rank. A rank that does
-                // not exist says so.
-                _ => u32::MAX,
-            }
+        let home = |(id, external): &(NodeId, External)| match *external {
+            External::On { rank, .. } => rank,
+            External::Delivered { rank } if !is_parameter(id) => rank,
+            _ => NOWHERE,
         };
-        let owners = match world.without.has(Heuristic::Placement) {
-            true => (0..dag.len()).map(|task| world.workers[task % world.workers.len()]).collect(),
-            false => partition(dag, &by_load, home),
-        };
+        let homes: Vec<u32> = walk.externals.iter().map(home).collect();
+        let owners = self.core.completions.look(|state| {
+            let (ranks, loads) = (&world.workers[..], &state.loads);
+            world.placement.place(&Placing { dag, ranks, loads, homes: &homes })
+        });
+        let first_external = walk.tasks.len() as u32;
         if !self.parameters.is_empty() {
             let mut readers: HashMap<u32, BTreeMap<u32, usize>> = HashMap::new();
             for (task, &owner) in owners.iter().enumerate() {

@@ -6,10 +6,11 @@ use super::{
     delayed::Delayed,
     handles::NodeRef,
     map::MapNode,
-    plan::{Plan, Planner, Want},
+    plan::{Plan, Planner},
     targets::{Shape, Targets},
 };
 use crate::error::{Error, Result};
+use crate::runtime::Want;
 use crate::scheduler::{Event, KeptRun, PassOrder, RunOrder, Submission};
 use crate::task::{GraphId, NodeId, PassId, Place, Stored, erase};
 use crate::wire::{self, Value};
@@ -134,7 +135,7 @@ impl<P, S: Shape> Prepared<P, S> {
     /// values has another length than the parameter.
     pub fn run<A: Arguments<P>>(&self, arguments: A) -> Result<S::Output> {
         let graph = self.start(arguments, Want::Result)?;
-        let outcomes = self.kept.core.mailbox.wait(|letters| letters.take_results(graph));
+        let outcomes = self.kept.core.completions.wait(|state| state.take_results(graph));
         self.shape.collect(&mut outcomes.ok_or(Error::Over)?.into_iter())
     }
 
@@ -321,7 +322,7 @@ impl Kept {
             awaited: self.homes.len(),
             ..Submission::default()
         };
-        core.mailbox.look(|letters| letters.expect(graph, self.homes.iter().map(|(rank, _)| *rank), want));
+        core.completions.look(|state| state.expect(graph, self.homes.iter().map(|(rank, _)| *rank), want));
         core.send(Event::Submit(graph, submission));
         drop(arena);
         Ok(graph)

@@ -91,9 +91,9 @@ impl Grants {
     #[must_use]
     pub fn hand_out(&self) -> u64 {
         let mut scheduler = Scheduler::new(self.threads.clone(), Policy::default());
-        let (mut out, mut letters) = (Outbox::default(), Vec::new());
+        let (mut out, mut completed) = (Outbox::default(), Vec::new());
         let submission = Submission { passes: vec![self.order.clone()], ..Submission::default() };
-        scheduler.handle(Duration::ZERO, Event::Submit(GraphId(0), submission), &mut out, &mut letters);
+        scheduler.handle(Duration::ZERO, Event::Submit(GraphId(0), submission), &mut out, &mut completed);
         let mut grants = 0;
         loop {
             let mut messages = out.take_workers();
@@ -106,7 +106,7 @@ impl Grants {
                     let busy_nanos = 1_000_000 * (range.end - range.start);
                     let progress = Progress { pass, done: vec![range], busy_nanos, failed: None };
                     let event = Event::Message(rank, ToScheduler::Progress(progress));
-                    scheduler.handle(Duration::ZERO, event, &mut out, &mut letters);
+                    scheduler.handle(Duration::ZERO, event, &mut out, &mut completed);
                 }
             }
         }

@@ -76,15 +76,15 @@ impl Rig {
     /// Hands an event over and checks what is sent: rank and message, in the order of the ranks.
     fn expect(&mut self, event: Event, sent: &[(u32, &str)]) -> Vec<ClientEvent> {
         self.now += Duration::from_millis(1);
-        let (mut out, mut letters) = (Outbox::default(), Vec::new());
-        self.scheduler.handle(self.now, event, &mut out, &mut letters);
+        let (mut out, mut completed) = (Outbox::default(), Vec::new());
+        self.scheduler.handle(self.now, event, &mut out, &mut completed);
         self.scheduler.sanity_check();
         assert!(out.scheduler.is_empty(), "it does not talk to itself");
         let said: Vec<(u32, String)> =
             out.take_workers().iter().map(|(rank, message)| (*rank, brief(message))).collect();
         let said: Vec<(u32, &str)> = said.iter().map(|(rank, text)| (*rank, text.as_str())).collect();
         assert_eq!(said, sent);
-        letters
+        completed
     }
 
     fn progress(range: Range<u64>, nanos_each: u64, failed: Option<u64>) -> ToScheduler {
@@ -166,8 +166,8 @@ fn parts_go_before_the_values_and_passes_that_need_them() {
     rig.expect(Event::Submit(GRAPH, submission), &[(1, "part g3"), (1, "value g3 s0")]);
     assert!(!rig.scheduler.is_idle());
     let result = ToScheduler::Result { graph: GRAPH, token: 0, outcome: Ok(value) };
-    let letters = rig.expect(Event::Message(1, result), &[]);
-    assert!(matches!(letters[..], [ClientEvent::Result { graph: GRAPH, token: 0, .. }]));
+    let completed = rig.expect(Event::Message(1, result), &[]);
+    assert!(matches!(completed[..], [ClientEvent::Result { graph: GRAPH, token: 0, .. }]));
     assert!(rig.scheduler.is_idle());
     rig.expect(
         Event::Release(vec![(1, place), (0, place), (1, place)]),

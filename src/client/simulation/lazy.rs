@@ -1,15 +1,13 @@
 //! A lazy graph on its way to the ranks, one step at a time.
 
 use super::{
-    super::{
-        plan::{Planner, Want},
-        walk::Walk,
-    },
+    super::{plan::Planner, walk::Walk},
     Experiment, Simulation,
     machine::Machine,
     scale::Program,
 };
 use crate::graph::{Dag, Output, Packing, Part, pack, partition};
+use crate::runtime::Want;
 use crate::scheduler::PassOrder;
 use crate::task::{GraphId, PassId};
 use std::collections::BTreeMap;

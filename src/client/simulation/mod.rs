@@ -12,15 +12,13 @@ pub use lazy::{LazyGraph, Walked};
 pub use machine::{Network, Traffic};
 pub use scale::{Experiment, Graph, Report, run};
 
-use super::{
-    client::{Client, World},
-    mailbox::Mailbox,
-    rank::{LONG_FRAME, RankEvent},
-};
+use super::client::Client;
 use crate::config::{Scheduler as Kind, Without};
 use crate::random::Seed;
+use crate::runtime::{Completions, LONG_FRAME, RankEvent, Session, World, context};
 use crate::scheduler::{
-    ClientEvent, Event, Message, Outbox, Policy, Reader, Scheduler, ToWorker, put_scheduler, put_worker,
+    ClientEvent, Event, Message, Outbox, Policy, Reader, Scheduler, ToWorker, placement, put_scheduler,
+    put_worker,
 };
 use crate::task::{Nodes, RankContext};
 use crate::worker::{Finished, Worker};
@@ -71,7 +69,7 @@ enum Happening {
 pub(super) struct Simulation<M> {
     client: Client,
     inbox: Receiver<RankEvent>,
-    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) completions: Arc<Completions>,
     pub(super) scheduler: Scheduler,
     pub(super) workers: Vec<Worker>,
     contexts: Vec<Arc<RankContext>>,
@@ -88,7 +86,7 @@ pub(super) struct Simulation<M> {
     /// Whether a look at the clock is ahead of each rank.
     ticking: Vec<bool>,
     /// When the client heard something for the last time.
-    pub(super) last_letter: Duration,
+    pub(super) last_completion: Duration,
     /// Time of this machine, not of the simulated one, that the scheduler has taken.
     pub(super) scheduler_time: Duration,
 }
@@ -97,8 +95,7 @@ impl<M: Model> Simulation<M> {
     /// A world of as many ranks, each with so many compute threads.
     pub(super) fn new(threads: &[u64], seed: u64, model: M) -> Self {
         let nodes = Arc::new(Nodes::new(0..threads.len()));
-        let context =
-            |rank| super::run::context(rank, "here".to_owned(), Seed::from(seed), Arc::clone(&nodes));
+        let context = |rank| context(rank, "here".to_owned(), Seed::from(seed), Arc::clone(&nodes));
         Simulation::of_contexts(threads, (0..threads.len()).map(context).collect(), model)
     }
 
@@ -111,17 +108,23 @@ impl<M: Model> Simulation<M> {
             threads: threads.iter().sum::<u64>() as usize,
             scheduler: Kind::Mpi,
             without: Without::default(),
+            placement: placement(Without::default()),
             seed: contexts[0].seed.clone(),
             spill: crate::task::pipeline::Spill { above: 100, folder: None },
             fresh_seed: false,
         };
         let (events, inbox) = crossbeam_channel::unbounded();
-        let mailbox = Arc::new(Mailbox::default());
+        let completions = Arc::new(Completions::default());
         let worker = |(context, &threads)| Worker::new(Arc::clone(context), threads as usize);
         Simulation {
-            client: Client::new(world, Arc::clone(&contexts[0]), events, Arc::clone(&mailbox)),
+            client: Client::new(Session {
+                world,
+                context: Arc::clone(&contexts[0]),
+                events,
+                completions: Arc::clone(&completions),
+            }),
             inbox,
-            mailbox,
+            completions,
             scheduler: Scheduler::new(threads.to_vec(), Policy::default()),
             workers: contexts.iter().zip(threads).map(worker).collect(),
             contexts,
@@ -134,7 +137,7 @@ impl<M: Model> Simulation<M> {
             messages: 0,
             loans: 0,
             ticking: vec![false; threads.len()],
-            last_letter: Duration::ZERO,
+            last_completion: Duration::ZERO,
             scheduler_time: Duration::ZERO,
         }
     }
@@ -219,13 +222,13 @@ impl<M: Model> Simulation<M> {
     }
 
     fn schedule(&mut self, event: Event, out: &mut Outbox) {
-        let mut letters: Vec<ClientEvent> = Vec::new();
+        let mut completed: Vec<ClientEvent> = Vec::new();
         let start = Instant::now();
-        self.scheduler.handle(self.now, event, out, &mut letters);
+        self.scheduler.handle(self.now, event, out, &mut completed);
         self.scheduler_time += start.elapsed();
-        if !letters.is_empty() {
-            self.last_letter = self.now;
-            self.mailbox.deliver(letters.into_iter());
+        if !completed.is_empty() {
+            self.last_completion = self.now;
+            self.completions.deliver(completed.into_iter());
         }
     }
 

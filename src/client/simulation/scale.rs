@@ -1,11 +1,8 @@
 //! Programs on a large machine, and what they cost rank 0.
 
-use super::{
-    super::plan::{Want, launch},
-    Network, Simulation, Traffic,
-    machine::Machine,
-};
+use super::{super::plan::launch, Network, Simulation, Traffic, machine::Machine};
 use crate::client::{Client, Delayed, targets::take};
+use crate::runtime::Want;
 use crate::task::NodeId;
 use std::{
     fmt,
@@ -114,13 +111,13 @@ pub fn run(experiment: &Experiment) -> Report {
     simulation.settle();
     lap();
     let most = resident("VmHWM:");
-    let results = simulation.mailbox.look(|letters| letters.take_results(graph)).expect("at rest");
+    let results = simulation.completions.look(|state| state.take_results(graph)).expect("at rest");
     assert_eq!(results.len(), program.targets.len());
     if let (Graph::Map | Graph::Tree, Some(root)) = (experiment.graph, results.into_iter().next()) {
         assert_eq!(take::<u64>(root).expect("a sum"), program.leaves, "every leaf counts for one");
     }
     let machine = &simulation.model;
-    let makespan = simulation.last_letter;
+    let makespan = simulation.last_completion;
     let per_task = |bytes: u64| bytes.saturating_sub(before) as f64 / tasks.max(1) as f64;
     Report {
         tasks: program.tasks,

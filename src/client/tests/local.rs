@@ -1,11 +1,10 @@
 //! Real threads: every rank is a thread of this process, with compute threads of its own.
 
-use crate::client::client::{Client, World};
-use crate::client::rank::{Rank, RankEvent};
-use crate::client::run::{context, executor, head};
+use crate::client::Client;
 use crate::config::Scheduler;
 use crate::error::Result;
 use crate::random::{Key, Seed, Stream};
+use crate::runtime::{Rank, RankEvent, World, context, executor, head};
 use crate::task::Nodes;
 use crate::transport::{Transport, local_world};
 use crate::{Delayed, Error, Future};
@@ -49,6 +48,7 @@ pub(super) fn run_on_nodes<R: Send>(
         let threads_of_ranks = vec![threads.max(1) as u64; ranks as usize];
         let world = World {
             without: crate::config::Without::default(),
+            placement: crate::scheduler::placement(crate::config::Without::default()),
             ranks,
             workers: (0..ranks).collect(),
             threads: threads_of_ranks.iter().sum::<u64>() as usize,
@@ -58,7 +58,8 @@ pub(super) fn run_on_nodes<R: Send>(
             fresh_seed: false,
         };
         let context = context(0, "here".into(), seed.clone(), Arc::new(nodes.clone()));
-        head(first, context, threads, threads_of_ranks, world, program)
+        head(first, context, threads, threads_of_ranks, world, |session| program(&Client::new(session)))
+            .map_err(Error::from)?
     })
 }
 

@@ -148,7 +148,7 @@ fn the_head_of_what_belongs_to_ranks_is_read() {
 
 #[test]
 fn a_prepared_graph_shuffles_in_each_run() {
-    use crate::client::plan::Want;
+    use crate::runtime::Want;
     for shape in shapes(30) {
         let mut simulation = Simulation::of(shape, 7);
         let client = simulation.client();
@@ -170,7 +170,7 @@ fn a_prepared_graph_shuffles_in_each_run() {
             .iter()
             .map(|graph| {
                 let results =
-                    simulation.mailbox.look(|letters| letters.take_results(*graph)).expect("at rest");
+                    simulation.completions.look(|state| state.take_results(*graph)).expect("at rest");
                 let mut results = results.into_iter().map(crate::client::targets::take::<u64>);
                 results.next().expect("a digest").expect("good")
             })

@@ -254,7 +254,7 @@ fn a_cancelled_task_fails_what_depends_on_it_and_leaves_nothing() {
         simulation.client().core.send(Event::Cancel { rank, place, request: 0 });
         let result = outcome(&mut simulation, &third);
         let cancelled =
-            simulation.mailbox.look(|letters| letters.cancelled.values().any(|prevented| *prevented));
+            simulation.completions.look(|state| state.cancelled.values().any(|prevented| *prevented));
         match result {
             Ok(sum) => assert!(!cancelled && sum == 5),
             Err(error) => {
@@ -344,7 +344,7 @@ fn a_long_chain_is_neither_walked_nor_dropped_by_recursion() {
 
 #[test]
 fn a_prepared_graph_runs_again_and_again() {
-    use crate::client::plan::Want;
+    use crate::runtime::Want;
     for shape in shapes(60) {
         let mut stream = Stream::new(&Seed::from(shape.weather), &[2]);
         let mut recipe = random_recipe(&mut stream, 1 + (shape.weather * 5 % 60) as usize);
@@ -374,7 +374,7 @@ fn a_prepared_graph_runs_again_and_again() {
         let again: Vec<_> = (0..2u64).map(|run| common.start((run,), Want::Result).expect("a run")).collect();
         simulation.settle();
         let take = |graph| {
-            let results = simulation.mailbox.look(|letters| letters.take_results(graph)).expect("at rest");
+            let results = simulation.completions.look(|state| state.take_results(graph)).expect("at rest");
             results.into_iter().map(crate::client::targets::take::<u64>).collect::<Vec<_>>()
         };
         let mut others = Vec::new();
@@ -440,7 +440,7 @@ fn values_stay_on_the_ranks_between_the_runs_of_a_prepared_graph() {
         let found: Vec<u64> =
             outcomes(&mut simulation, &targets).into_iter().map(|value| value.expect("a sum")).collect();
         assert_eq!(found, expected, "{shape:?}");
-        let wrong = step.start((vec![1, 2, 3],), crate::client::plan::Want::Keep);
+        let wrong = step.start((vec![1, 2, 3],), crate::runtime::Want::Keep);
         assert!(wrong.unwrap_err().to_string().contains("a list of 9 values, but 3"));
         drop((step, state));
         simulation.check_empty();

@@ -104,14 +104,15 @@ pub(super) fn outcomes<T: wire::Value>(
     simulation: &mut Simulation,
     handles: &[&crate::Delayed<T>],
 ) -> Vec<Result<T>> {
-    use crate::client::plan::{Want, launch};
+    use crate::client::plan::launch;
+    use crate::runtime::Want;
     let nodes: Vec<_> = handles.iter().map(|handle| handle.node.id).collect();
     let graph = match launch(&simulation.client().core, &nodes, Want::Result) {
         Ok(graph) => graph,
         Err(error) => return handles.iter().map(|_| Err(error.clone())).collect(),
     };
     simulation.settle();
-    let results = simulation.mailbox.look(|letters| letters.take_results(graph));
+    let results = simulation.completions.look(|state| state.take_results(graph));
     let results = results.expect("the world is at rest: every result is there");
     results.into_iter().map(crate::client::targets::take).collect()
 }

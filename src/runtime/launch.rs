@@ -1,7 +1,7 @@
 //! How the program was started, and so where it runs.
 
+use super::LaunchError;
 use crate::config::{RELAUNCHED, Scheduler, Settings};
-use crate::error::{Error, Result};
 
 /// What the environment says about the launcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,13 +44,13 @@ impl Launch {
     }
 
     /// Chooses where the program runs, or refuses to run it where every process would do all the work.
-    pub(super) fn choose(&self, settings: &Settings) -> Result<Scheduler> {
+    pub(super) fn choose(&self, settings: &Settings) -> Result<Scheduler, LaunchError> {
         let several = self.announced.filter(|&ranks| ranks > 1);
         if let Some(asked) = settings.relaunched {
             return match (self.in_world, self.announced) {
                 (true, None) => Ok(Scheduler::Mpi),
                 (true, Some(found)) if found == asked => Ok(Scheduler::Mpi),
-                _ => Err(Error::Launch(format!(
+                _ => Err(LaunchError::Refused(format!(
                     "this program was started by itself as one of {asked} ranks ({RELAUNCHED} is set), but \
                      no launcher of {asked} ranks is seen; unset {RELAUNCHED} if you started it by hand"
                 ))),
@@ -58,18 +58,18 @@ impl Launch {
         }
         match (settings.scheduler, several) {
             (Some(local @ (Scheduler::Synchronous | Scheduler::Threads)), Some(ranks)) => {
-                Err(Error::Launch(format!(
+                Err(LaunchError::Refused(format!(
                     "the scheduler `{local}` is for one process, but a launcher started {ranks}, each of which \
                      would do all the work; start the program without a launcher, or set the scheduler to mpi"
                 )))
             }
-            (Some(Scheduler::Processes), Some(ranks)) => Err(Error::Launch(format!(
+            (Some(Scheduler::Processes), Some(ranks)) => Err(LaunchError::Refused(format!(
                 "the scheduler `processes` starts its ranks itself, but a launcher started {ranks} already; \
                  set the scheduler to mpi, or start the program without a launcher"
             ))),
             (Some(Scheduler::Mpi), _) if !self.in_world => {
                 match self.slurm_tasks.filter(|&tasks| tasks > 1) {
-                    Some(tasks) if !self.in_slurm_step => Err(Error::Launch(format!(
+                    Some(tasks) if !self.in_slurm_step => Err(LaunchError::Refused(format!(
                         "Slurm has given {tasks} tasks, but this program was started as one process; start it with \
                      `srun` or `mpirun`"
                     ))),
@@ -80,7 +80,7 @@ impl Launch {
             (None, _) if self.in_world => Ok(Scheduler::Mpi),
             (None, _) if self.in_slurm_step && several.is_some() => Ok(Scheduler::Mpi),
             (None, _) => match self.slurm_tasks.filter(|&tasks| tasks > 1) {
-                Some(tasks) => Err(Error::Launch(format!(
+                Some(tasks) => Err(LaunchError::Refused(format!(
                     "Slurm has given {tasks} tasks, but this program was started as one process; start it with \
                      `srun` or `mpirun`, or set SERRIED_SCHEDULER to threads or processes to use one node only"
                 ))),
@@ -92,7 +92,7 @@ impl Launch {
 
 /// Replaces this process by an `mpiexec` of the MPI library it is linked with, which starts `ranks` copies.
 #[cfg(all(unix, feature = "mpi"))]
-pub(super) fn relaunch(ranks: usize, mpiexec: Option<&str>) -> Error {
+pub(super) fn relaunch(ranks: usize, mpiexec: Option<&str>) -> LaunchError {
     use std::os::unix::process::CommandExt;
     let library = crate::transport::library_name();
     let open_mpi = library.contains("Open MPI");
@@ -102,7 +102,7 @@ pub(super) fn relaunch(ranks: usize, mpiexec: Option<&str>) -> Error {
         None => vec!["mpiexec.mpich", "mpiexec.hydra", "mpiexec"],
     };
     let Ok(program) = std::env::current_exe() else {
-        return Error::Launch("the path of this program is unknown, so it cannot start itself".into());
+        return LaunchError::Refused("the path of this program is unknown, so it cannot start itself".into());
     };
     for candidate in &candidates {
         let mut command = std::process::Command::new(candidate);
@@ -123,10 +123,10 @@ pub(super) fn relaunch(ranks: usize, mpiexec: Option<&str>) -> Error {
         }
         let error = command.exec();
         if error.kind() != std::io::ErrorKind::NotFound {
-            return Error::Launch(format!("`{candidate}` could not be started: {error}"));
+            return LaunchError::Refused(format!("`{candidate}` could not be started: {error}"));
         }
     }
-    Error::Launch(format!(
+    LaunchError::Refused(format!(
         "the scheduler `processes` needs the mpiexec of the MPI library that this program is linked with \
          ({}); none of {} is on the PATH. Install it, or name it in SERRIED_MPIEXEC",
         library.lines().next().unwrap_or("unknown").trim(),

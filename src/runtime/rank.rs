@@ -1,7 +1,7 @@
 //! The loop of a rank's communicating thread: the state machines on one side, the transport, the compute
 //! threads and the client on the other.
 
-use super::mailbox::Mailbox;
+use super::completions::Completions;
 use crate::scheduler::{
     ClientEvent, Event, Message, Outbox, Reader, Scheduler, ToScheduler, put_scheduler, put_worker,
 };
@@ -23,13 +23,13 @@ pub(crate) enum RankEvent {
 }
 
 /// A rank at work.
-pub(super) struct Rank<T> {
+pub(crate) struct Rank<T> {
     transport: T,
     context: Arc<RankContext>,
     worker: Worker,
     executor: Option<Executor>,
-    /// On rank 0: the scheduler and the client's letters.
-    head: Option<(Scheduler, Arc<Mailbox>)>,
+    /// On rank 0: the scheduler and the program's completions.
+    head: Option<(Scheduler, Arc<Completions>)>,
     events: Receiver<RankEvent>,
     out: Outbox,
     start: Instant,
@@ -47,7 +47,7 @@ const HAND_OVER_NANOS: f64 = 5_000.0;
 /// Jobs run in this time before messages are looked for again.
 const INLINE_TURN: Duration = Duration::from_micros(200);
 /// Values that come in a frame of this length or more may keep the frame, instead of being copied.
-pub(super) const LONG_FRAME: usize = 64 << 10;
+pub(crate) const LONG_FRAME: usize = 64 << 10;
 /// Looks for a message in one turn of a rank that has nothing to do.
 const EAGER_LOOKS: u32 = 4;
 /// Messages and events taken in one turn.
@@ -69,11 +69,11 @@ const TICK: Duration = Duration::from_secs(1);
 
 impl<T: Transport> Rank<T> {
     /// A rank whose jobs are run by `executor`, or by the communicating thread if there is none.
-    pub(super) fn new(
+    pub(crate) fn new(
         transport: T,
         context: Arc<RankContext>,
         executor: Option<(Executor, usize)>,
-        head: Option<(Scheduler, Arc<Mailbox>)>,
+        head: Option<(Scheduler, Arc<Completions>)>,
         events: Receiver<RankEvent>,
     ) -> Self {
         let threads = executor.as_ref().map_or(1, |(_, threads)| *threads);
@@ -93,7 +93,7 @@ impl<T: Transport> Rank<T> {
     }
 
     /// Serves until the run is over.
-    pub(super) fn run(mut self) {
+    pub(crate) fn run(mut self) {
         // Short tasks run on this thread.
         settle(&self.context, 0);
         let mut nap = SHORTEST_NAP;
@@ -138,8 +138,8 @@ impl<T: Transport> Rank<T> {
             // A nap is followed by one look, and by the next nap.
             looks = LOOKS - 1;
         }
-        if let Some((_, mailbox)) = &self.head {
-            mailbox.close();
+        if let Some((_, completions)) = &self.head {
+            completions.close();
         }
         self.context.locals.leave();
         unsettle();
@@ -257,13 +257,13 @@ impl<T: Transport> Rank<T> {
 
     fn schedule(&mut self, event: Event) {
         let now = self.now;
-        let Some((scheduler, mailbox)) = &mut self.head else {
+        let Some((scheduler, completions)) = &mut self.head else {
             return;
         };
-        let mut letters: Vec<ClientEvent> = Vec::new();
-        scheduler.handle(now, event, &mut self.out, &mut letters);
-        if !letters.is_empty() {
-            mailbox.deliver(letters.into_iter());
+        let mut completed: Vec<ClientEvent> = Vec::new();
+        scheduler.handle(now, event, &mut self.out, &mut completed);
+        if !completed.is_empty() {
+            completions.deliver(completed.into_iter());
         }
     }
 
@@ -340,15 +340,15 @@ impl<T: Transport> Rank<T> {
     fn schedule_all(&mut self, messages: Vec<ToScheduler>) {
         let me = self.transport.rank();
         let now = self.now;
-        let Some((scheduler, mailbox)) = &mut self.head else {
+        let Some((scheduler, completions)) = &mut self.head else {
             return;
         };
-        let mut letters = Vec::new();
+        let mut completed = Vec::new();
         for message in messages {
-            scheduler.handle(now, Event::Message(me, message), &mut self.out, &mut letters);
+            scheduler.handle(now, Event::Message(me, message), &mut self.out, &mut completed);
         }
-        if !letters.is_empty() {
-            mailbox.deliver(letters.into_iter());
+        if !completed.is_empty() {
+            completions.deliver(completed.into_iter());
         }
     }
 
