@@ -2,8 +2,9 @@
 //!
 //! Line ends in quotes do not end a record, so where the records of a unit begin depends on what comes before it:
 //! `quotes` has the states that matter, `survey` finds them for all units, `reader` parses from such a state on,
-//! `fields` makes values of fields and `pieces` puts it all together.
+//! `fields` makes values of fields, `asked` finds out which a type wants that does not say so, and `pieces` puts it all together.
 
+mod asked;
 mod fields;
 mod pieces;
 mod quotes;
