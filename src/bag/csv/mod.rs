@@ -48,8 +48,9 @@ impl Client {
     ///
     /// Fields may be in double quotes, and may then have separators and line ends in them, and quotes, which are
     /// doubled (RFC 4180). A quote in a field that does not begin with one is a character like any other. A line
-    /// ends with a line feed, a carriage return, or both. Lines that are empty or blank are passed over; a record
-    /// with another number of fields than there are columns is a fault.
+    /// ends with a line feed, a carriage return, or both. Lines that are empty or blank are passed over, so
+    /// that an empty value of a table of one column has to be in quotes; a record with another number of fields than
+    /// there are columns is a fault.
     ///
     /// A record becomes a struct or map by the names of the columns, or a tuple by their order. Numbers are the
     /// nearest ones to their text; blanks around them do not count. An empty field is `None` for an [`Option`];

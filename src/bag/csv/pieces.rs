@@ -187,7 +187,6 @@ fn read<T: Value>(
     asking: &mut Option<Asking>,
     values: &mut Vec<T>,
 ) -> Result<(), Fault> {
-    let quoted = raw.quoted;
     let (text, ends) = scratch.text_of(raw, table.input.reading.encoding)?;
     let columns: &[String] = &table.columns;
     let record = Record { text, ends, columns, missing: &table.input.reading.missing };
@@ -197,10 +196,6 @@ fn read<T: Value>(
         return if same { Ok(()) } else { Err(Fault::Record(other_columns(columns))) };
     }
     if ends.len() != columns.len() {
-        // A line of blanks is an empty line, as readers of tables have it; a field in quotes is one.
-        if ends.len() == 1 && !quoted && text.trim_ascii().is_empty() {
-            return Ok(());
-        }
         let problem = format!("{} fields instead of {}: `{}`", ends.len(), columns.len(), cut(text));
         return Err(Fault::Record(problem));
     }
