@@ -11,6 +11,8 @@
 use serde::{Deserialize, Serialize};
 use serried::{Builder, Client, Scheduler};
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     fmt::Write,
     path::Path,
     time::{Duration, Instant},
@@ -44,21 +46,26 @@ fn text(rows: u64) -> String {
     text
 }
 
-/// What all threads have worked.
-fn work() -> Duration {
+/// What each thread has worked.
+fn work() -> BTreeMap<OsString, Duration> {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let of = |task: std::fs::DirEntry| -> Option<u64> {
+    let of = |task: std::fs::DirEntry| {
         let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
-        text.split(' ').next()?.parse().ok()
+        Some((task.file_name(), Duration::from_nanos(text.split(' ').next()?.parse().ok()?)))
     };
-    Duration::from_nanos(tasks.filter_map(of).sum())
+    tasks.filter_map(of).collect()
+}
+
+/// What the threads that there are have worked since then; those of a run before may have ended.
+fn work_since(before: &BTreeMap<OsString, Duration>) -> Duration {
+    work().iter().map(|(task, work)| *work - before.get(task).copied().unwrap_or_default()).sum()
 }
 
 /// The least time of some runs of a program, which all give the same, and the least work of one.
 fn least<T: PartialEq + std::fmt::Debug>(mut run: impl FnMut() -> T) -> (T, [Duration; 2]) {
     let mut runs = (0..9).map(|_| {
         let start = (Instant::now(), work());
-        (run(), [start.0.elapsed(), work() - start.1])
+        (run(), [start.0.elapsed(), work_since(&start.1)])
     });
     let (value, mut least) = runs.next().expect("there are some");
     for (other, times) in runs {

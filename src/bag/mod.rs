@@ -11,6 +11,7 @@ mod counter;
 mod csv;
 mod encoding;
 mod error;
+mod floats;
 mod groups;
 mod json;
 mod lines;
@@ -23,6 +24,7 @@ pub(crate) mod read;
 mod reading;
 mod records;
 mod shuffle;
+mod singles;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -17,7 +17,6 @@ use super::{
 use crate::client::Client;
 use crate::error::Result;
 use crate::wire::Value;
-use serde::de::DeserializeOwned;
 
 impl Client {
     /// The records of files that have a JSON value on each line. Lines that are empty or blank are passed over.
@@ -82,7 +81,7 @@ where
 }
 
 /// The records on the lines of a piece.
-fn records<T: DeserializeOwned>(block: &LineBlock, input: &Input) -> std::result::Result<Part<T>, ReadError> {
+fn records<T: Value>(block: &LineBlock, input: &Input) -> std::result::Result<Part<T>, ReadError> {
     let (mut values, mut offsets, mut skipped) = (Vec::new(), Vec::new(), block.skipped);
     let mut failed = None;
     block.visit_items(|line| {

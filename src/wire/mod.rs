@@ -32,6 +32,11 @@ mod tests;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+/// Whether a type may want to be told what has come before it says what it reads: with `flatten`, `untagged` or `tag`.
+pub(crate) fn looks<T: DeserializeOwned + 'static>() -> bool {
+    shape::Shape::of::<T>().looks
+}
+
 /// What can be the argument or the result of a task: any type that `serde` can write and read again
 /// and that may move between threads.
 ///

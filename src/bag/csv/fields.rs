@@ -1,8 +1,11 @@
 //! The fields of a record as a value of the user's type.
 
+use super::asked::{Asked, Column, Refused, mark, mark_number};
+use crate::bag::singles::single;
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer,
-    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor, value::BorrowedStrDeserializer,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, Expected,
+    IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor, value,
+    value::BorrowedStrDeserializer,
 };
 use std::{fmt, num::ParseIntError, str::FromStr};
 
@@ -27,7 +30,12 @@ impl<'a> Record<'a> {
 
     /// The record as a value, or what is wrong with it.
     pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, String> {
-        let mut fields = Fields { record: self, next: 0, start: 0 };
+        self.read_as(&[])
+    }
+
+    /// As [`read`](Self::read), where it is known how columns are given to a type that takes whatever there is.
+    pub(super) fn read_as<T: DeserializeOwned>(self, columns: &[Column]) -> Result<T, String> {
+        let mut fields = Fields { given: columns, ..Fields::of(self) };
         T::deserialize(&mut fields).map_err(|wrong| match wrong.field {
             // Of a field that has no column.
             None => format!("{}; the columns are `{}`", wrong.problem, cut(&self.columns.join("`, `"))),
@@ -37,6 +45,11 @@ impl<'a> Record<'a> {
                 format!("column `{}`: {}: `{}`", cut(column), wrong.problem, cut(text))
             }
         })
+    }
+
+    /// Whether a type reads the record with marks in it; fields that are no numbers are ones where it asks for a number.
+    pub(super) fn try_out<T: DeserializeOwned>(self, columns: &[Column]) -> Result<(), Wrong> {
+        T::deserialize(&mut Fields { given: columns, trial: true, ..Fields::of(self) }).map(drop)
     }
 }
 
@@ -54,9 +67,11 @@ pub(in crate::bag) fn cut(text: &str) -> String {
 
 /// What is wrong, and with which field.
 #[derive(Debug)]
-struct Wrong {
-    field: Option<usize>,
-    problem: String,
+pub(super) struct Wrong {
+    pub(super) field: Option<usize>,
+    pub(super) problem: String,
+    /// The mark that was refused.
+    pub(super) refused: Option<Refused>,
 }
 
 impl fmt::Display for Wrong {
@@ -69,7 +84,22 @@ impl std::error::Error for Wrong {}
 
 impl de::Error for Wrong {
     fn custom<T: fmt::Display>(problem: T) -> Self {
-        Wrong { field: None, problem: problem.to_string() }
+        Wrong { field: None, problem: problem.to_string(), refused: None }
+    }
+
+    fn invalid_type(found: Unexpected, expected: &dyn Expected) -> Self {
+        let refused = Refused::of(&found, expected);
+        Wrong { refused, ..Wrong::custom(value::Error::invalid_type(found, expected)) }
+    }
+
+    fn invalid_value(found: Unexpected, expected: &dyn Expected) -> Self {
+        let refused = Refused::of(&found, expected);
+        Wrong { refused, ..Wrong::custom(value::Error::invalid_value(found, expected)) }
+    }
+
+    fn unknown_variant(name: &str, expected: &'static [&'static str]) -> Self {
+        let refused = Refused::of_variant(name);
+        Wrong { refused, ..Wrong::custom(value::Error::unknown_variant(name, expected)) }
     }
 }
 
@@ -79,9 +109,19 @@ struct Fields<'a> {
     next: usize,
     /// Where the next one begins.
     start: usize,
+    /// How columns are given to a type that takes whatever there is; those behind them as what they look like.
+    given: &'a [Column],
+    /// It is a trial of a type.
+    trial: bool,
+    /// Something within the record is read, not all of it.
+    within: bool,
 }
 
 impl<'a> Fields<'a> {
+    fn of(record: Record<'a>) -> Self {
+        Fields { record, next: 0, start: 0, given: &[], trial: false, within: false }
+    }
+
     #[inline]
     fn peek(&self) -> Option<&'a str> {
         let end = *self.record.ends.get(self.next)?;
@@ -109,7 +149,7 @@ impl<'a> Fields<'a> {
 
     /// The field that was taken last is wrong.
     fn wrong(&self, problem: impl fmt::Display) -> Wrong {
-        Wrong { field: Some(self.next - 1), problem: problem.to_string() }
+        Wrong { field: Some(self.next - 1), ..Wrong::custom(problem) }
     }
 
     /// The next field as a number or truth value; blanks around it do not count.
@@ -145,12 +185,47 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The next field as what it looks like.
+    fn guess<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Wrong> {
+        let field = self.take()?;
+        if self.is_missing(field) {
+            visitor.visit_none()
+        } else if let Ok(truth) = field.parse() {
+            visitor.visit_bool(truth)
+        } else if !is_number(field) {
+            visitor.visit_borrowed_str(field)
+        } else if let Ok(number) = field.parse() {
+            visitor.visit_u64(number)
+        } else if let Ok(number) = field.parse() {
+            // The sign of zero is that of a float.
+            if number == 0 { visitor.visit_f64(-0.0) } else { visitor.visit_i64(number) }
+        } else if let Ok(number) = field.parse() {
+            visitor.visit_u128(number)
+        } else if let Ok(number) = field.parse() {
+            visitor.visit_i128(number)
+        } else if let Ok(number) = field.parse() {
+            visitor.visit_f64(number)
+        } else {
+            visitor.visit_borrowed_str(field)
+        }
+    }
+
     #[cold]
     fn not_read(&self, field: &str, error: impl fmt::Display) -> Wrong {
         match field.is_empty() || self.is_missing(field) {
             true => self.wrong("the value is missing, and the type is no `Option`"),
             false => self.wrong(error),
         }
+    }
+}
+
+/// Whether a text may be a number as JSON has them: `007`, `+1`, `inf` and `nan` are none.
+fn is_number(text: &str) -> bool {
+    match text.strip_prefix('-').unwrap_or(text).as_bytes() {
+        [b'0', b'0'..=b'9', ..] => false,
+        [b'0'..=b'9', .., last] => *last != b'.',
+        [first] => first.is_ascii_digit(),
+        _ => false,
     }
 }
 
@@ -183,24 +258,45 @@ impl<'de> Deserializer<'de> for &mut Fields<'de> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        let field = self.take()?;
-        if self.is_missing(field) {
+        if !self.within {
+            return visitor.visit_map(self);
+        }
+        let (number, field) = (self.next, self.peek().unwrap_or_default());
+        let given = self.given.get(number).copied();
+        let Column { asked, optional } = given.unwrap_or(Column { asked: Asked::Anything, optional: false });
+        if self.trial && !asked.fits(field) {
+            self.pass();
+            return match asked {
+                Asked::Mark => visitor.visit_string(mark(number)),
+                Asked::Number => visitor.visit_u64(mark_number(number)),
+                Asked::Nothing => visitor.visit_none(),
+                Asked::Truth | Asked::Bool => visitor.visit_bool(true),
+                Asked::Char => visitor.visit_char('1'),
+                _ => visitor.visit_u8(1),
+            };
+        }
+        if optional && (field.is_empty() || self.is_missing(field)) {
+            self.pass();
             return visitor.visit_none();
         }
-        if let Ok(truth) = field.parse() {
-            visitor.visit_bool(truth)
-        } else if let Ok(number) = field.parse() {
-            visitor.visit_u64(number)
-        } else if let Ok(number) = field.parse() {
-            visitor.visit_i64(number)
-        } else if let Ok(number) = field.parse() {
-            visitor.visit_u128(number)
-        } else if let Ok(number) = field.parse() {
-            visitor.visit_i128(number)
-        } else if let Ok(number) = field.parse() {
-            visitor.visit_f64(number)
-        } else {
-            visitor.visit_borrowed_str(field)
+        match asked {
+            Asked::Text | Asked::Tag => self.deserialize_str(visitor),
+            Asked::Bool => self.deserialize_bool(visitor),
+            Asked::Char => self.deserialize_char(visitor),
+            Asked::U8 => self.deserialize_u8(visitor),
+            Asked::U16 => self.deserialize_u16(visitor),
+            Asked::U32 => self.deserialize_u32(visitor),
+            Asked::U64 => self.deserialize_u64(visitor),
+            Asked::I8 => self.deserialize_i8(visitor),
+            Asked::I16 => self.deserialize_i16(visitor),
+            Asked::I32 => self.deserialize_i32(visitor),
+            Asked::I64 => self.deserialize_i64(visitor),
+            Asked::F32 => self.deserialize_f32(visitor),
+            Asked::F64 => self.deserialize_f64(visitor),
+            Asked::Single => visitor.visit_f64(single(self.take()?).map_or(f64::NAN, f64::from)),
+            Asked::Anything | Asked::Mark | Asked::Number | Asked::Truth | Asked::Nothing => {
+                self.guess(visitor)
+            }
         }
     }
 
@@ -302,7 +398,11 @@ impl<'de> Deserializer<'de> for &mut Fields<'de> {
     }
 
     fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        self.deserialize_str(visitor)
+        // The tag of an enum that is a record.
+        match self.given.get(self.next) {
+            Some(Column { asked: Asked::Mark, .. }) if self.trial => self.deserialize_any(visitor),
+            _ => self.deserialize_str(visitor),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -332,6 +432,7 @@ impl<'de> MapAccess<'de> for &mut Fields<'de> {
     #[inline]
     fn next_value_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<K::Value, Wrong> {
         let field = self.next;
+        self.within = true;
         // What the type itself finds wrong does not say where.
         let located = |wrong: Wrong| Wrong { field: wrong.field.or(Some(field)), ..wrong };
         let value = seed.deserialize(&mut **self).map_err(located)?;

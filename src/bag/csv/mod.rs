@@ -2,8 +2,9 @@
 //!
 //! Line ends in quotes do not end a record, so where the records of a unit begin depends on what comes before it:
 //! `quotes` has the states that matter, `survey` finds them for all units, `reader` parses from such a state on,
-//! `fields` makes values of fields and `pieces` puts it all together.
+//! `fields` makes values of fields, `asked` finds out which a type wants that does not say so, and `pieces` puts it all together.
 
+mod asked;
 mod fields;
 mod pieces;
 mod quotes;
@@ -47,8 +48,9 @@ impl Client {
     ///
     /// Fields may be in double quotes, and may then have separators and line ends in them, and quotes, which are
     /// doubled (RFC 4180). A quote in a field that does not begin with one is a character like any other. A line
-    /// ends with a line feed, a carriage return, or both. Lines that are empty or blank are passed over; a record
-    /// with another number of fields than there are columns is a fault.
+    /// ends with a line feed, a carriage return, or both. Lines that are empty or blank are passed over, so
+    /// that an empty value of a table of one column has to be in quotes; a record with another number of fields than
+    /// there are columns is a fault.
     ///
     /// A record becomes a struct or map by the names of the columns, or a tuple by their order. Numbers are the
     /// nearest ones to their text; blanks around them do not count. An empty field is `None` for an [`Option`];

@@ -2,6 +2,7 @@
 
 use super::{
     Table,
+    asked::Asking,
     fields::{Record, cut},
     quotes::State,
     reader::{RawRecord, Reader, Trouble},
@@ -16,7 +17,7 @@ use crate::bag::{
     reading::{Faults, Reading},
     text::Place,
 };
-use serde::de::DeserializeOwned;
+use crate::wire::{self, Value};
 use std::{marker::PhantomData, sync::Arc};
 
 /// Bytes of records in a piece: as values they take several times as much, and are to stay in the cache.
@@ -33,6 +34,8 @@ pub(super) struct Pieces<T> {
     file: Arc<InputFile>,
     place: Place,
     scratch: Scratch,
+    /// What has been found out about a type that does not say what it reads.
+    asking: Option<Asking>,
     values: PhantomData<fn() -> T>,
 }
 
@@ -43,7 +46,7 @@ struct Scratch {
     ends: Vec<usize>,
 }
 
-impl<T> Pieces<T> {
+impl<T: Value> Pieces<T> {
     pub(super) fn new(unit: u64, table: &Table, survey: &Survey) -> Self {
         let number = table.input.file_of(unit);
         let file = Arc::clone(&table.input.files[number]);
@@ -63,6 +66,7 @@ impl<T> Pieces<T> {
             file,
             place,
             scratch: Scratch::default(),
+            asking: wire::looks::<T>().then(Asking::default),
             values: PhantomData,
         };
         if !survey.leaves_out(number) {
@@ -175,14 +179,14 @@ impl Scratch {
 }
 
 /// Appends the value of a record, if it is one that counts.
-fn read<T: DeserializeOwned>(
+fn read<T: Value>(
     raw: RawRecord,
     is_header: bool,
     table: &Table,
     scratch: &mut Scratch,
+    asking: &mut Option<Asking>,
     values: &mut Vec<T>,
 ) -> Result<(), Fault> {
-    let quoted = raw.quoted;
     let (text, ends) = scratch.text_of(raw, table.input.reading.encoding)?;
     let columns: &[String] = &table.columns;
     let record = Record { text, ends, columns, missing: &table.input.reading.missing };
@@ -192,18 +196,18 @@ fn read<T: DeserializeOwned>(
         return if same { Ok(()) } else { Err(Fault::Record(other_columns(columns))) };
     }
     if ends.len() != columns.len() {
-        // A line of blanks is an empty line, as readers of tables have it; a field in quotes is one.
-        if ends.len() == 1 && !quoted && text.trim_ascii().is_empty() {
-            return Ok(());
-        }
         let problem = format!("{} fields instead of {}: `{}`", ends.len(), columns.len(), cut(text));
         return Err(Fault::Record(problem));
     }
-    values.push(record.read().map_err(Fault::Record)?);
+    let value = match asking {
+        None => record.read(),
+        Some(asking) => asking.read(record),
+    };
+    values.push(value.map_err(Fault::Record)?);
     Ok(())
 }
 
-impl<T: DeserializeOwned> Iterator for Pieces<T> {
+impl<T: Value> Iterator for Pieces<T> {
     type Item = Result<Part<T>, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -230,7 +234,7 @@ impl<T: DeserializeOwned> Iterator for Pieces<T> {
             };
             let offset = raw.offset;
             let is_header = std::mem::replace(&mut self.header, false);
-            match read(raw, is_header, &self.table, &mut self.scratch, &mut values) {
+            match read(raw, is_header, &self.table, &mut self.scratch, &mut self.asking, &mut values) {
                 // As many names as values.
                 Ok(()) => offsets.resize(values.len(), offset),
                 Err(fault) => {

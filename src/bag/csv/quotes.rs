@@ -1,7 +1,7 @@
 //! Where a reader of separated fields is between two bytes, and what a stretch of a file makes of it.
 //!
 //! Whether a line end ends a record depends on all quotes before it, so a unit of a file cannot know by itself
-//! where its first record begins. But there are nine states only, and what a stretch makes of each of them can be
+//! where its first record begins. But there are ten states only, and what a stretch makes of each of them can be
 //! found out without what comes before it: a [`Passage`]. The passages of a file's units, one after the other,
 //! tell in which state each unit begins.
 
@@ -18,6 +18,8 @@ pub(super) enum State {
     Mark2,
     /// No record has begun, so that the next one is the header.
     NoRecord,
+    /// The same, behind blanks in a line that is passed over if nothing else is in it.
+    Blank,
     RecordStart,
     FieldStart,
     Unquoted,
@@ -26,17 +28,24 @@ pub(super) enum State {
     QuoteInQuotes,
 }
 
-use State::{FieldStart, FileStart, Mark1, Mark2, NoRecord, QuoteInQuotes, Quoted, RecordStart, Unquoted};
+use State::{
+    Blank, FieldStart, FileStart, Mark1, Mark2, NoRecord, QuoteInQuotes, Quoted, RecordStart, Unquoted,
+};
 
 /// All of them, in the order of their numbers.
-const STATES: [State; 9] =
-    [FileStart, Mark1, Mark2, NoRecord, RecordStart, FieldStart, Unquoted, Quoted, QuoteInQuotes];
+const STATES: [State; 10] =
+    [FileStart, Mark1, Mark2, NoRecord, Blank, RecordStart, FieldStart, Unquoted, Quoted, QuoteInQuotes];
 
 /// U+FEFF, with which some systems begin text files.
 pub(super) const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Bytes that are looked at between two looks at whether states have become one.
 const BLOCK: usize = 4 << 10;
+
+/// Whether a line of such bytes is passed over.
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\x0C')
+}
 
 impl State {
     /// Behind one more byte.
@@ -45,7 +54,8 @@ impl State {
             (FileStart, 0xEF) => Mark1,
             (Mark1, 0xBB) => Mark2,
             (Mark2, 0xBF) => NoRecord,
-            (FileStart | NoRecord, b'\n' | b'\r') => NoRecord,
+            (FileStart | NoRecord | Blank, b'\n' | b'\r') => NoRecord,
+            (FileStart | NoRecord | Blank, byte) if is_blank(byte) && byte != separator => Blank,
             (RecordStart, b'\n' | b'\r') => RecordStart,
             (FileStart | NoRecord | RecordStart | FieldStart, b'"') => Quoted,
             (Quoted, b'"') => QuoteInQuotes,
@@ -88,7 +98,7 @@ impl State {
                         at += quote + 1;
                     }
                 },
-                FileStart | Mark1 | Mark2 | NoRecord | QuoteInQuotes => {
+                FileStart | Mark1 | Mark2 | NoRecord | Blank | QuoteInQuotes => {
                     self = self.step(rest[0], separator);
                     at += 1;
                 }

@@ -1,6 +1,6 @@
 //! Records out of the bytes of a unit, by one parser that goes on from chunk to chunk.
 
-use super::quotes::{MARK, State};
+use super::quotes::{MARK, State, is_blank};
 use crate::bag::{
     error::Fault,
     read::{Chunk, Chunks},
@@ -56,8 +56,6 @@ enum Current {
 pub(super) struct RawRecord<'a> {
     /// Bytes of the unit before it.
     pub(super) offset: u64,
-    /// Whether it begins with a quote.
-    pub(super) quoted: bool,
     pub(super) fields: &'a [u8],
     /// Where each field ends.
     pub(super) ends: &'a [usize],
@@ -111,6 +109,7 @@ impl Reader {
             State::Mark1 => self.pass_mark(&MARK[1..]),
             State::Mark2 => self.pass_mark(&MARK[2..]),
             State::NoRecord => Ok(true),
+            State::Blank => self.pass_blanks(separator),
             State::RecordStart => Ok(false),
             // What is parsed in place of the record's beginning leads to the same state.
             State::FieldStart => Ok(self.begin_within(&[separator])),
@@ -136,6 +135,26 @@ impl Reader {
             return Ok(self.begin_within(b"x"));
         }
         Ok(true)
+    }
+
+    /// Passes over the rest of a line before the header if it is blank; else the line is the header itself.
+    fn pass_blanks(&mut self, separator: u8) -> Result<bool, Trouble> {
+        let mut blanks = 0;
+        loop {
+            match self.input.get(blanks) {
+                Some(b'\n' | b'\r') => {
+                    self.at = blanks;
+                    return Ok(true);
+                }
+                Some(&byte) if is_blank(byte) && byte != separator => blanks += 1,
+                Some(_) => return Ok(self.begin_within(b"x")),
+                None => {
+                    if !self.append()? {
+                        return Ok(self.begin_within(b"x"));
+                    }
+                }
+            }
+        }
     }
 
     /// The next record that begins in the unit.
@@ -171,19 +190,24 @@ impl Reader {
                 ReadRecordResult::InputEmpty => self.check_length()?,
                 ReadRecordResult::OutputFull => self.fields.resize(2 * self.fields.len(), 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
-                ReadRecordResult::Record if self.record == Current::Head => {
+                ReadRecordResult::Record if self.record == Current::Head || self.is_blank(filled, ended) => {
                     self.record = Current::Nothing;
                     (filled, ended) = (0, 0);
                 }
                 ReadRecordResult::Record => {
                     self.record = Current::Nothing;
                     let (fields, ends) = (&self.fields[..filled], &self.ends[..ended]);
-                    return Ok(Some(RawRecord { offset: self.begin, quoted: self.quoted, fields, ends }));
+                    return Ok(Some(RawRecord { offset: self.begin, fields, ends }));
                 }
                 // The parser is never told that there is nothing left.
                 ReadRecordResult::End => self.over = true,
             }
         }
+    }
+
+    /// Whether a record of so many bytes and fields is a line of blanks, which is none; a field in quotes is one.
+    fn is_blank(&self, filled: usize, ended: usize) -> bool {
+        ended == 1 && !self.quoted && self.fields[..filled].iter().all(|byte| is_blank(*byte))
     }
 
     /// Whether the last record ended with a carriage return and no line feed.

@@ -1,6 +1,11 @@
 //! Records are those of a serial reader of the whole text, whatever the sizes of units and pieces.
 
-use super::{Table, pieces::Pieces, quotes::State, survey};
+use super::{
+    Table,
+    pieces::Pieces,
+    quotes::{MARK, State},
+    survey,
+};
 use crate::bag::{
     Encoding, Faults, Reading,
     read::{
@@ -34,11 +39,22 @@ fn read(path: &Path, reading: &Reading) -> Result<(Row, Vec<Row>, u64)> {
     Ok((table.columns.to_vec(), rows, skipped))
 }
 
-/// The same by the csv crate, which reads what it can of everything.
-fn by_the_csv_crate(text: &[u8]) -> (Row, Vec<Row>, u64) {
+/// The records of the csv crate, which reads what it can of everything, without lines of blanks.
+fn records_of_the_csv_crate(text: &[u8]) -> Vec<csv::ByteRecord> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
-    let mut rows: Vec<csv::ByteRecord> =
-        reader.byte_records().map(|record| record.expect("in memory")).collect();
+    let is_quoted = |row: &csv::ByteRecord| {
+        let at = row.position().expect("it was read").byte() as usize;
+        let mark = if at == 0 && text.starts_with(MARK) { MARK.len() } else { 0 };
+        text[at + mark..].iter().find(|byte| !matches!(byte, b'\r' | b'\n')) == Some(&b'"')
+    };
+    let is_blank =
+        |row: &csv::ByteRecord| row.len() == 1 && row[0].trim_ascii().is_empty() && !is_quoted(row);
+    reader.byte_records().map(|record| record.expect("in memory")).filter(|row| !is_blank(row)).collect()
+}
+
+/// The same by the csv crate.
+fn by_the_csv_crate(text: &[u8]) -> (Row, Vec<Row>, u64) {
+    let mut rows = records_of_the_csv_crate(text);
     let mut skipped = 0;
     let end = text.iter().fold(State::FileStart, |state, byte| state.step(*byte, b','));
     if end == State::Quoted {
@@ -50,15 +66,10 @@ fn by_the_csv_crate(text: &[u8]) -> (Row, Vec<Row>, u64) {
         None => return (Row::new(), Vec::new(), skipped),
         Some(header) => header.expect("text").iter().map(str::to_owned).collect(),
     };
-    let quoted = |row: &csv::StringRecord| {
-        let at = row.position().expect("it was read").byte() as usize;
-        text[at..].iter().find(|byte| !matches!(byte, b'\r' | b'\n')) == Some(&b'"')
-    };
     let mut kept = Vec::new();
     for row in rows {
         match row {
             Ok(row) if row.len() == columns.len() => kept.push(row.iter().map(str::to_owned).collect()),
-            Ok(row) if row.len() == 1 && row[0].trim_ascii().is_empty() && !quoted(&row) => {}
             _ => skipped += 1,
         }
     }
@@ -67,11 +78,11 @@ fn by_the_csv_crate(text: &[u8]) -> (Row, Vec<Row>, u64) {
 
 /// Whether the header can be read, which is an error otherwise.
 fn has_a_header(text: &[u8]) -> bool {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text);
-    let first = reader.byte_records().next();
+    let mut rows = records_of_the_csv_crate(text).into_iter();
+    let first = rows.next();
     let end = text.iter().fold(State::FileStart, |state, byte| state.step(*byte, b','));
-    let only = first.is_some() && reader.byte_records().next().is_none();
-    let valid = first.is_none_or(|row| csv::StringRecord::from_byte_record(row.expect("a record")).is_ok());
+    let only = first.is_some() && rows.next().is_none();
+    let valid = first.is_none_or(|row| csv::StringRecord::from_byte_record(row).is_ok());
     valid && !(only && end == State::Quoted)
 }
 
@@ -99,7 +110,7 @@ fn texts() -> impl Strategy<Value = Vec<u8>> {
     let odd =
         prop::sample::select(vec![&b"\""[..], b"\xEF\xBB\xBF", b"\xFF", b"\xC3", b"\n", b"x", b",", b"\r"]);
     let row = prop_oneof![9 => row, 1 => odd.prop_map(<[u8]>::to_vec)];
-    let mark = prop::sample::select(vec![&b""[..], b"", b"\xEF\xBB\xBF", b"\n", b"\xEF\xBB"]);
+    let mark = prop::sample::select(vec![&b""[..], b"", b"\xEF\xBB\xBF", b"\n", b" \t\n \r\n", b"\xEF\xBB"]);
     (mark, prop::collection::vec(row, 0..14), prop::sample::select(vec![&b""[..], b"z", b"1,2"]))
         .prop_map(|(mark, rows, last)| [mark, &rows.concat(), last].concat())
 }
@@ -194,6 +205,10 @@ fn the_field_has_such_files() {
         ("a,b\n \u{feff}1,2\n\u{feff}3,4\n", &[&[" \u{feff}1", "2"], &["\u{feff}3", "4"]]),
         ("a,b\n,\n\"\",\n", &[&["", ""], &["", ""]]),
         ("a\n\"\"\n\n1\n", &[&[""], &["1"]]),
+        ("a\n1\n \t\n\"  \"\n2\n \n", &[&["1"], &["  "], &["2"]]),
+        (" \n\t\r\n\na,b\n1,2\n", &[&["1", "2"]]),
+        ("\u{feff}  \n  a,b\n1,2\n", &[&["1", "2"]]),
+        ("  ", &[]),
         ("a,b", &[]),
         ("a,b\n", &[]),
         ("", &[]),
@@ -367,7 +382,7 @@ fn table(seed: u64) -> String {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % n
     };
-    let mut text = ["x,y\n", "\u{feff}x,y\r\n", "\n\"x\",y\r"][next(3)].to_owned();
+    let mut text = ["x,y\n", "\u{feff}x,y\r\n", "\n\"x\",y\r", " \t\n\nx,y\n"][next(4)].to_owned();
     for _ in 0..next(12) {
         // Pandas loses an empty first field behind a carriage return, with its separator.
         let first = fields[[0, 2, 3, 4, 5, 6, 7, 8, 9, 10][next(10)]];

@@ -2,23 +2,31 @@
 //!
 //! `serde_json` reads a float as the one nearest to its text only with its feature `float_roundtrip`, which serried
 //! turns on for all crates of a program. Another crate may turn on `arbitrary_precision`, which shows numbers to some
-//! types as maps; `numbers` takes that back.
+//! types as maps; `numbers` takes that back. What both do to an `f32` of some types, `singles` mends.
 
-mod finite;
 mod numbers;
+mod singles;
 
-use super::csv::cut;
+use super::{csv::cut, floats};
+use crate::wire;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The value of a line, or what is wrong with it.
-pub(super) fn read<T: DeserializeOwned>(line: &str) -> Result<T, String> {
+pub(super) fn read<T: Serialize + DeserializeOwned + 'static>(line: &str) -> Result<T, String> {
+    let value = read_once(line).map_err(|error| describe::<T>(line, &error))?;
+    Ok(match wire::looks::<T>() {
+        false => value,
+        true => singles::settle(line, value, |line| read_once(line).ok()),
+    })
+}
+
+fn read_once<T: DeserializeOwned>(line: &str) -> serde_json::Result<T> {
     let mut deserializer = serde_json::Deserializer::from_str(line);
     let value = match numbers::are_maps() {
         false => T::deserialize(&mut deserializer),
         true => T::deserialize(numbers::plain(&mut deserializer)),
     };
-    let value = value.and_then(|value| deserializer.end().map(|()| value));
-    value.map_err(|error| describe::<T>(line, &error))
+    value.and_then(|value| deserializer.end().map(|()| value))
 }
 
 /// What is wrong, with which part of the value, and the text that is wrong.
@@ -57,7 +65,7 @@ pub(super) fn write<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), St
     serde_json::to_writer(&mut *out, value).map_err(|error| error.to_string())?;
     // What is not finite has become a null.
     if memchr::memmem::find(&out[before..], b"null").is_some() {
-        value.serialize(finite::Check).map_err(|error| error.to_string())?;
+        floats::check_finite(value).map_err(|error| error.to_string())?;
     }
     Ok(())
 }
@@ -69,7 +77,7 @@ mod tests {
     use serde::Deserialize;
     use std::collections::BTreeMap;
 
-    fn again<T: Serialize + DeserializeOwned>(value: &T) -> T {
+    fn again<T: Serialize + DeserializeOwned + 'static>(value: &T) -> T {
         let mut line = Vec::new();
         write(value, &mut line).expect("JSON");
         read(std::str::from_utf8(&line).expect("text")).expect("a value")
@@ -151,6 +159,59 @@ mod tests {
             read::<serde_json::Value>("[1.50, {\"a\": 1e2}]"),
             Ok(serde_json::json!([1.5, {"a": 100.0}]))
         );
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Point {
+        x: f32,
+        y: f64,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Place {
+        name: String,
+        #[serde(flatten)]
+        point: Point,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        Singles { of: Vec<f32> },
+        Doubles { of: Vec<f64> },
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Place(Place),
+        Single(f32),
+    }
+
+    /// Texts whose nearest `f64` lies in the middle between two `f32`s, of which it is rounded to the wrong one.
+    const ROUNDED_TWICE: [&str; 4] = [
+        "7.038531e-26",
+        "1.00000017881393432617187499",
+        "-1.00000017881393432617187499",
+        "36893490346442358784.000001",
+    ];
+
+    #[test]
+    fn a_number_is_rounded_once_whatever_the_type_looks_at() {
+        for text in ROUNDED_TWICE {
+            let (x, y): (f32, f64) = (text.parse().expect("a number"), text.parse().expect("a number"));
+            assert_ne!(y as f32, x, "{text}");
+            let place = || Place { name: text.into(), point: Point { x, y } };
+            let line = format!(r#"{{"y": {text}, "name": "{text}", "x": {text}}}"#);
+            assert_eq!(read(&line), Ok(place()));
+            assert_eq!(read(&line), Ok(Either::Place(place())));
+            assert_eq!(read(text), Ok(Either::Single(x)));
+            let tagged = |kind: &str| read(&format!(r#"{{"of": [1.5, {text}, {text}], "kind": "{kind}"}}"#));
+            assert_eq!(tagged("Singles"), Ok(Tagged::Singles { of: vec![1.5, x, x] }));
+            assert_eq!(tagged("Doubles"), Ok(Tagged::Doubles { of: vec![1.5, y, y] }));
+            assert_eq!(again(&place()), place());
+            assert_eq!(again(&Either::Single(x)), Either::Single(x));
+        }
     }
 
     #[test]
