@@ -1,4 +1,4 @@
-//! Values that have to meet: pseudo-random records are grouped by a key, sorted, made distinct, or paired.
+//! Values that have to meet: pseudo-random records are grouped by a key, sorted, made distinct, paired, or scattered.
 //!
 //! Every record goes to the rank that has its key; what a rank does not hold in memory (`SERRIED_SPILL_ABOVE`)
 //! goes to a file on its node (`SERRIED_SCRATCH`).
@@ -8,7 +8,7 @@ mod cli;
 use clap::{Parser, ValueEnum};
 use cli::{Digest, Flags, Report};
 use serde_json::json;
-use serried::{Client, bag::Bag};
+use serried::{Client, Share, ShareError, bag::Bag};
 use std::time::Instant;
 
 #[derive(Parser)]
@@ -35,6 +35,8 @@ enum Operation {
     Distinct,
     /// Each record with the square of its number
     Zip,
+    /// The numbers alone, in as many buckets as there are keys
+    Scatter,
 }
 
 /// A key, and the number of the record.
@@ -71,13 +73,17 @@ fn main() -> std::process::ExitCode {
                 assert!(right && count == n, "every record has met its square");
                 (count, sum)
             }
+            Operation::Scatter => scattered(client, n, keys)?,
         };
         let seconds = start.elapsed().as_secs_f64();
         flags.say(format_args!(
             "{op:?}: {count} results in {seconds:.3} s, {:.1} ns a record",
             seconds * 1e9 / n as f64
         ));
-        if keys.saturating_mul(20) < n && op != Operation::Sort && op != Operation::Zip {
+        if let Some(peak) = peak_megabytes() {
+            flags.say(format_args!("rank 0 had {peak} MB of memory at most"));
+        }
+        if keys.saturating_mul(20) < n && matches!(op, Operation::Group | Operation::Distinct) {
             assert_eq!(count, keys, "every key occurs");
         }
         let digest = Digest::of_numbers([count as f64, (sum >> 32) as f64, (sum & 0xFFFF_FFFF) as f64]);
@@ -120,4 +126,28 @@ fn sorted(records: &Bag<Record>, n: u64) -> serried::Result<(u64, u64)> {
     let count = pieces.iter().map(|piece| piece.2).sum();
     assert_eq!(count, n, "nothing is lost");
     Ok((count, pieces.iter().fold(0, |sum, piece| mixed(sum ^ piece.3))))
+}
+
+/// How many numbers there are in all buckets, and a checksum over them in their order.
+fn scattered(client: &Client, n: u64, buckets: u64) -> serried::Result<(u64, u64)> {
+    let numbers = client.map_with(|i, (buckets,)| Some((mixed(i) % buckets, i)), 0..n, (buckets,));
+    let shuffled = numbers.shuffle(buckets);
+    let read = |bucket, (share,): &(Share<u64>,)| {
+        let numbers = share.read(bucket)?;
+        assert!(numbers.is_sorted());
+        let sum = numbers.iter().fold(bucket, |sum, number| mixed(sum ^ number));
+        Ok::<_, ShareError>((numbers.len() as u64, sum))
+    };
+    let sums = client.try_map_with(read, shuffled.buckets(), (&shuffled,));
+    let total = sums.reduce(|a, b| (a.0 + b.0, a.1.wrapping_add(b.1)));
+    let (count, sum) = total.compute()?;
+    assert_eq!(count, n, "nothing is lost");
+    Ok((count, sum))
+}
+
+/// The most memory that this process has had, where the system tells.
+fn peak_megabytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024 / 1_000_000)
 }

@@ -138,6 +138,7 @@ impl Program {
             }
             start = end;
         }
+        accumulators.iter_mut().for_each(|accumulator| accumulator.close());
         Gatherings { accumulators, failures: work.failures }
     }
 
@@ -182,7 +183,8 @@ impl Program {
                 accumulators[sink].push(block, work);
                 if accumulators[sink].is_full() {
                     let fresh = self.sinks[sink].accumulator(self.geometry);
-                    let full = std::mem::replace(&mut accumulators[sink], fresh);
+                    let mut full = std::mem::replace(&mut accumulators[sink], fresh);
+                    full.close();
                     self.handed_over.add(sink, full);
                 }
             }

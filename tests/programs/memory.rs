@@ -1,4 +1,5 @@
-//! Large data: how many copies there are of it, and that it may be longer than 2^31 bytes.
+//! Large data: how many copies there are of it, that it may be longer than 2^31 bytes, and that a shuffle moves it out
+//! of memory.
 
 use crate::launcher::{Ended, Start, example, finish, mpiexec, run};
 use std::process::Command;
@@ -58,4 +59,42 @@ fn data_may_be_longer_than_two_to_the_31_bytes() {
     for way in ["shared", "copied", "broadcast", "task"] {
         println!("{way}: {} copies", copies(2, N, way));
     }
+}
+
+/// The megabytes of memory that rank 0 needs to scatter `n` numbers over 65,536 buckets, of which it holds 64 MiB.
+fn scattered(start: Start, n: &str) -> u64 {
+    let arguments = ["--op", "scatter", "--n", n, "--keys", "65536", "--threads", "2"];
+    let ended = run(start, "shuffle", &arguments, &[("SERRIED_SPILL_ABOVE", "64M")]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let said = ended.stdout.lines().find_map(|line| line.strip_prefix("rank 0 had ")?.split_once(" MB"));
+    said.and_then(|(megabytes, _)| megabytes.parse().ok()).unwrap_or_else(|| panic!("{ended:?}"))
+}
+
+/// What a program may need beside what the limit of a shuffle is for.
+const BESIDE: u64 = 150;
+/// What a rank has sent and is not acknowledged, and what the other one has.
+const ON_THE_WAY: u64 = 2 * 64;
+
+#[test]
+fn a_shuffle_of_small_values_keeps_to_its_limit() {
+    if cfg!(not(target_os = "linux")) {
+        return;
+    }
+    let alone = scattered(Start::Plain, "6000000");
+    assert!(alone < 64 + BESIDE, "{alone} MB");
+    if mpiexec().is_some() {
+        let one_of_two = scattered(Start::Ranks(2), "12000000");
+        assert!(one_of_two < 64 + BESIDE + ON_THE_WAY, "{one_of_two} MB");
+    }
+}
+
+/// Takes tens of seconds: runs when asked for.
+#[test]
+fn a_shuffle_of_many_small_values_keeps_to_its_limit() {
+    if cfg!(not(target_os = "linux")) || std::env::var_os("SERRIED_TEST_LARGE").is_none() {
+        println!("skipped: SERRIED_TEST_LARGE is not set");
+        return;
+    }
+    let alone = scattered(Start::Plain, "50000000");
+    assert!(alone < 64 + BESIDE, "{alone} MB");
 }

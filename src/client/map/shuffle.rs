@@ -12,8 +12,7 @@ use crate::task::{
 use crate::wire::{self, Value};
 use std::{panic::Location, sync::Arc};
 
-/// Each job has a draft of each bucket; and with up to so many elements a leaf of a reduction is one bucket, so that
-/// no leaf is on two ranks.
+/// With up to so many elements a leaf of a reduction is one bucket, so that no leaf is on two ranks.
 const MOST_BUCKETS: u64 = 1 << 16;
 
 impl<E: Value + Clone> Map<E> {

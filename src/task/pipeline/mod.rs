@@ -10,20 +10,18 @@ mod expand;
 mod shuffle;
 mod sinks;
 mod sources;
-mod spill;
 mod stages;
 mod streams;
 mod tree;
 
 pub(crate) use elements::{Block, Elements};
 pub(crate) use expand::{Expand, ExpandWith};
-pub(crate) use shuffle::{Held, Shuffle, Spread};
+pub(crate) use shuffle::{Held, HeldBytes, Shuffle, Spill, Spread};
 pub use shuffle::{Share, ShareError};
 pub(crate) use sinks::{
     Collect, Fold, FoldWith, Keep, MergeEntry, MergeFunction, MergeWithFunction, Outcomes, Reduce,
 };
 pub(crate) use sources::{CollectionEntry, Index, RangeEntry, Slices, VectorEntry, VectorSlices};
-pub(crate) use spill::{HeldBytes, Spill};
 pub(crate) use stages::{Each, Fallible, Filter, Finish, Plain, Random, RandomWith, StageHeader, With};
 pub(crate) use streams::{KeyFunction, KeyFunctionEntry, KeySpec, Keys};
 
@@ -119,6 +117,8 @@ pub(crate) struct Geometry {
 pub(crate) trait Accumulator: Any + Send {
     /// Takes the elements of whole leaves; the next block goes on with the last leaf of an open one.
     fn push(&mut self, block: Block, work: &mut Work<'_>);
+    /// The job pushes nothing more: what is to be done about it is done on its thread.
+    fn close(&mut self) {}
     /// Takes what an accumulator of the same sink has gathered.
     fn merge(&mut self, other: Box<dyn Accumulator>);
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError>;
