@@ -378,14 +378,19 @@ impl Core {
         let _ = self.events.send(RankEvent::Client(event));
     }
 
-    pub(super) fn next_graph(&self) -> GraphId {
-        GraphId(self.counters.graphs.fetch_add(1, Relaxed))
+    /// # Errors
+    /// There have been as many as there are names.
+    pub(super) fn next_graph(&self) -> Result<GraphId> {
+        next(&self.counters.graphs, 1).map(GraphId)
     }
 
     /// The first of as many passes as asked for. Whoever asks holds the arena, so that passes of one graph
     /// have consecutive numbers.
-    pub(super) fn next_passes(&self, count: u32) -> PassId {
-        PassId(self.counters.passes.fetch_add(count, Relaxed))
+    ///
+    /// # Errors
+    /// There have been as many as there are names.
+    pub(super) fn next_passes(&self, count: u32) -> Result<PassId> {
+        next(&self.counters.passes, count).map(PassId)
     }
 
     pub(super) fn next_collection(&self) -> CollectionId {
@@ -477,8 +482,14 @@ impl Core {
                     .into(),
             ));
         }
-        keys.calls += 1;
-        Ok(keys.calls - 1)
+        let call = keys.calls;
+        keys.calls = call.checked_add(1).ok_or_else(|| {
+            Error::Usage(
+                "streams were asked for 2^32 times without a key, and more calls cannot be told apart; give them keys"
+                    .into(),
+            )
+        })?;
+        Ok(call)
     }
 
     /// Claims explicit keys.
@@ -572,5 +583,31 @@ impl Core {
     /// Begins to run a node. Its value stays on its rank.
     pub(super) fn submit(&self, node: NodeId) -> Result<Ticket> {
         Ok((plan::launch(self, &[node], Want::Keep)?, 0))
+    }
+}
+
+/// A name that none has had, and room for others behind it. Names are never used again, since one that still travels
+/// would mean something else; above half of all are those that ranks give to what they lend.
+fn next(counter: &AtomicU32, count: u32) -> Result<u32> {
+    let most = u32::MAX / 2;
+    let add = |last: u32| last.checked_add(count).filter(|last| *last <= most);
+    counter.fetch_update(Relaxed, Relaxed, add).map_err(|_| {
+        Error::Usage(format!(
+            "a run can begin {most} computations and sweeps, and has; compute more with each, or begin another run"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_never_used_twice() {
+        let counter = AtomicU32::new(u32::MAX / 2 - 3);
+        assert_eq!(next(&counter, 2).expect("there are some"), u32::MAX / 2 - 3);
+        assert!(next(&counter, 2).expect_err("one is left").to_string().contains("begin another run"));
+        assert_eq!(next(&counter, 1).expect("one is left"), u32::MAX / 2 - 1);
+        assert!(next(&counter, 1).is_err());
     }
 }

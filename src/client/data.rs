@@ -16,21 +16,32 @@ use crate::task::{
 use crate::wire::{self, Value};
 use std::{any::Any, fmt::Display, marker::PhantomData, panic::Location, sync::Arc};
 
+/// A value of so many bytes goes along the tree of nodes in pieces, and its bytes are once on each node; a shorter one
+/// goes from rank 0 to every rank. Tests have small values.
+const LARGE: usize = if cfg!(test) { 100 } else { 1 << 20 };
+
 impl Client {
     /// Puts a copy of `value` on every rank, once, for any number of tasks to read.
     ///
-    /// Give `&handle` to tasks: they share the rank's copy as an `Arc<T>`.
+    /// Give `&handle` to tasks: they share the rank's copy as an `Arc<T>`. The bytes of a value of more than a mebibyte
+    /// travel along a tree of the nodes, and are once on each; rank 0 sends them to two nodes, however many there are.
     ///
     /// # Errors
-    /// If the value cannot be written to bytes.
+    /// If the value cannot be written to bytes, or there is no memory for them.
     pub fn broadcast<T: Value>(&self, value: T) -> Result<Delayed<T>> {
-        let graph = self.core.next_graph();
-        let place = Place { graph, slot: Slot(0) };
-        let mut submission = Submission::default();
         let others = self.core.world.ranks > 1;
         let bytes = if others { Some(wire::encode_to_vec(&value)?) } else { None };
-        let bytes = bytes.map(Stored::from_bytes);
         let here = Stored::Made(erase(value)?);
+        let bytes = match bytes {
+            Some(bytes) if bytes.len() >= LARGE => {
+                let id = self.core.share_bytes(bytes, here)?;
+                return Ok(Delayed::new(&self.core, id));
+            }
+            bytes => bytes.map(Stored::from_bytes),
+        };
+        let graph = self.core.next_graph()?;
+        let place = Place { graph, slot: Slot(0) };
+        let mut submission = Submission::default();
         for rank in 0..self.core.world.ranks {
             let mut part = Part::new(graph);
             part.imports.push(Import::Arrives);
@@ -52,7 +63,7 @@ impl Client {
     /// # Errors
     /// If a value cannot be written to bytes.
     pub fn scatter<T: Value>(&self, values: Vec<T>) -> Result<Vec<Delayed<T>>> {
-        let graph = self.core.next_graph();
+        let graph = self.core.next_graph()?;
         let mut submission = Submission::default();
         let workers = &self.core.world.workers;
         let count = values.len();

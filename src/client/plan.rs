@@ -12,7 +12,7 @@ use crate::graph::{Dag, External, Home, Output, Packing, Part, RunPolicy, pack};
 use crate::runtime::Want;
 use crate::scheduler::{Event, NOWHERE, PassOrder, Placing, Submission};
 use crate::task::{GraphId, NodeId, PassId, Place};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
 
 /// A graph ready to be sent.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Plan {
 
 /// Sends everything that `targets` depend on to the ranks. The tickets are (graph, position in `targets`).
 pub(super) fn launch(core: &Core, targets: &[NodeId], want: Want) -> Result<GraphId> {
-    let graph = core.next_graph();
+    let graph = core.next_graph()?;
     let mut arena = core.arena();
     let Plan { parts, orders, homes, .. } =
         Planner { core, graph, targets, parameters: &[], want, kept: false }
@@ -126,7 +126,7 @@ impl Planner<'_> {
         let core = self.core;
         let dag = walk.dag(arena);
         let owners = self.owners(&dag, walk);
-        let (first_pass, passes) = self.passes(arena, walk);
+        let (first_pass, passes) = self.passes(arena, walk)?;
         check_shares(&dag, walk, arena, &passes)?;
         let pass_inputs: Vec<_> = passes
             .iter()
@@ -208,19 +208,22 @@ impl Planner<'_> {
     }
 
     /// The passes of the sinks; everything at one depth over one source is one pass.
-    fn passes(&self, arena: &Arena, walk: &Walk) -> (PassId, Vec<PassBuilder>) {
+    fn passes(&self, arena: &Arena, walk: &Walk) -> Result<(PassId, Vec<PassBuilder>)> {
         let mut passes: Vec<PassBuilder> = Vec::new();
-        let first = self.core.next_passes(0);
+        let first = self.core.next_passes(0)?;
         let mut by_root: HashMap<(usize, u32), usize> = HashMap::new();
         for &(id, external, depth) in &walk.sinks {
             let Node::Sink(sink) = arena.node(id) else { unreachable!("it was a sink before") };
-            let pass = *by_root.entry((sink.map.root(), depth)).or_insert_with(|| {
-                passes.push(PassBuilder::new(self.core.next_passes(1), &sink.map));
-                passes.len() - 1
-            });
+            let pass = match by_root.entry((sink.map.root(), depth)) {
+                Entry::Occupied(pass) => *pass.get(),
+                Entry::Vacant(new) => {
+                    passes.push(PassBuilder::new(self.core.next_passes(1)?, &sink.map));
+                    *new.insert(passes.len() - 1)
+                }
+            };
             passes[pass].add(sink, external);
         }
-        (first, passes)
+        Ok((first, passes))
     }
 
     /// What the client wants, by node.

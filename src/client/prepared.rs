@@ -228,7 +228,7 @@ impl<P, S: Shape> Prepared<P, S> {
 
 impl Core {
     fn prepare(self: &Arc<Self>, parameters: &[NodeId], targets: &[NodeId]) -> Result<Kept> {
-        let graph = self.next_graph();
+        let graph = self.next_graph()?;
         let mut arena = self.arena();
         for &parameter in parameters {
             if !matches!(arena.node(parameter), Node::Parameter) {
@@ -290,7 +290,7 @@ impl Kept {
     /// Begins a run.
     fn start(&self, given: impl Iterator<Item = Given>, run: u32, want: Want) -> Result<GraphId> {
         let core = &self.core;
-        let graph = core.next_graph();
+        let graph = core.next_graph()?;
         let (mut values, mut forwards) = (Vec::new(), Vec::new());
         for (parameter, given) in self.parameters.iter().zip(given) {
             let Some((rank, place)) = *parameter else { continue };
@@ -311,7 +311,7 @@ impl Kept {
         }
         // While the arena is locked nobody can let go of a value that this run reads before the ranks hear of it.
         let arena = core.arena();
-        let first = core.next_passes(self.orders.len() as u32);
+        let first = core.next_passes(self.orders.len() as u32)?;
         let passes = self.orders.iter().map(|order| self.pass(order, graph, run, first)).collect();
         let order =
             RunOrder { kept: self.graph, graph, run, keep_results: want == Want::Keep, first_pass: first };

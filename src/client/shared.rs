@@ -8,7 +8,9 @@ use super::{
 use crate::error::{Error, Result};
 use crate::graph::{Import, Output, Part};
 use crate::scheduler::{Event, Submission};
-use crate::task::{Arg, Door, Draft, InputsRef, Memory, Place, Record, Sealed, Shared, Slot, TaskFailure};
+use crate::task::{
+    Arg, Door, Draft, InputsRef, Memory, NodeId, Place, Record, Sealed, Shared, Slot, Stored, TaskFailure,
+};
 use bytemuck::Pod;
 use std::{borrow::Cow, fmt, io, ops::Deref, sync::Arc};
 
@@ -55,7 +57,7 @@ impl Client {
         let values = values.into();
         let (count, bytes) = (values.len(), bytes_of::<T>(values.len())?);
         let (memory, door) = self.core.hold(values, bytes).map_err(|error| no_room(bytes, &error))?;
-        Ok(self.core.share_memory(memory, door, count))
+        self.core.share_memory(memory, door, count)
     }
 
     /// As [`share`](Self::share), for a slice that `fill` makes where it will be: nothing is copied on this
@@ -91,7 +93,7 @@ impl Client {
         let bytes = bytes_of::<T>(length)?;
         let made = self.core.draft(bytes).and_then(|draft| draft.fill(length, fill));
         let (memory, door) = made.map_err(|error| no_room(bytes, &error))?;
-        Ok(self.core.share_memory(memory, door, length))
+        self.core.share_memory(memory, door, length)
     }
 }
 
@@ -135,22 +137,46 @@ impl Core {
         memory: Memory,
         door: Option<Door>,
         count: usize,
-    ) -> SharedSlice<T> {
-        let graph = self.next_graph();
-        let place = Place { graph, slot: Slot(0) };
+    ) -> Result<SharedSlice<T>> {
         let memory = Arc::new(memory);
-        self.context.memories.hand_over(place, Arc::clone(&memory), door);
+        let id = self.send_memory(Arc::clone(&memory), door, Import::Arrives, None)?;
+        let node = NodeRef { core: Arc::clone(self), id };
+        Ok(SharedSlice { node, elements: Shared::new(memory, count) })
+    }
+
+    /// Makes the bytes of a value, which rank 0 has already, the value of a place on every rank.
+    pub(super) fn share_bytes(&self, bytes: Vec<u8>, here: Stored) -> Result<NodeId> {
+        let length = bytes.len() as u64;
+        let (memory, door) = self.hold(Cow::Owned(bytes), length).map_err(|error| {
+            let megabytes = length / 1_000_000;
+            Error::Memory(format!("a value of {megabytes} MB cannot be sent to all ranks: {error}"))
+        })?;
+        self.send_memory(Arc::new(memory), door, Import::Shared, Some(here))
+    }
+
+    /// Sends memory along the tree of nodes, to an import of this kind on every rank; to rank 0's, if it has no value
+    /// already.
+    fn send_memory(
+        &self,
+        memory: Arc<Memory>,
+        door: Option<Door>,
+        import: Import,
+        here: Option<Stored>,
+    ) -> Result<NodeId> {
+        let graph = self.next_graph()?;
+        let place = Place { graph, slot: Slot(0) };
+        self.context.memories.hand_over(place, memory, door);
         let mut submission = Submission::default();
         for rank in 0..self.world.ranks {
             let mut part = Part::new(graph);
-            part.imports.push(Import::Arrives);
+            part.imports.push(import);
             part.outputs.push((place.slot, Output::Hold));
             submission.parts.insert(rank, part);
         }
+        submission.values.extend(here.map(|value| (0, place, value)));
         self.send(Event::Submit(graph, submission));
         self.send(Event::Share(place));
-        let id = self.arena().add(Node::Everywhere { place });
-        SharedSlice { node: NodeRef { core: Arc::clone(self), id }, elements: Shared::new(memory, count) }
+        Ok(self.arena().add(Node::Everywhere { place }))
     }
 }
 

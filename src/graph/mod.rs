@@ -8,6 +8,7 @@ mod pack;
 mod part;
 mod partition;
 mod pass;
+mod ranges;
 
 pub(crate) use dag::Dag;
 pub(crate) use pack::{External, Packing, pack};
@@ -16,3 +17,4 @@ pub(crate) use part::{
 };
 pub(crate) use partition::partition;
 pub(crate) use pass::{Branch, Home, PassSpec, SinkSpec, StageSpec, leaf_length};
+pub(crate) use ranges::RangeSet;

@@ -72,6 +72,8 @@ pub(crate) enum Import {
     Arrives,
     /// It is, or will be, on this rank.
     Here(Place),
+    /// Its bytes come as memory that the ranks of a node share.
+    Shared,
 }
 
 /// A value that another rank reads: the slot that it has here, the rank, and the slot that it has there.

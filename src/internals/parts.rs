@@ -104,7 +104,7 @@ impl Grants {
                 if let ToWorker::Grant { pass, range, .. } = message {
                     grants += 1;
                     let busy_nanos = 1_000_000 * (range.end - range.start);
-                    let progress = Progress { pass, done: vec![range], busy_nanos, failed: None };
+                    let progress = Progress { done: range.into(), busy_nanos, ..Progress::of(pass) };
                     let event = Event::Message(rank, ToScheduler::Progress(progress));
                     scheduler.handle(Duration::ZERO, event, &mut out, &mut completed);
                 }

@@ -6,7 +6,9 @@ use super::{
     launch::Launch,
     rank::{Rank, RankEvent},
 };
-use crate::config::{RankZero, Scheduler, Settings};
+#[cfg(feature = "mpi")]
+use crate::config::RankZero;
+use crate::config::{Scheduler, Settings};
 use crate::random::Seed;
 use crate::scheduler::{Event, Policy, Scheduler as Head, placement};
 use crate::task::{

@@ -1,6 +1,6 @@
 //! Every message that ranks exchange.
 
-use crate::graph::{Part, PassSpec};
+use crate::graph::{Part, PassSpec, RangeSet};
 use crate::task::{CollectionId, GraphId, LocalSpec, Outcome, PassId, Place, TaskError, pipeline::GrantData};
 use serde::{Deserialize, Serialize};
 use std::{ops::Range, sync::Arc};
@@ -27,20 +27,24 @@ pub(crate) enum ToWorker {
     Lend { with: u32, graph: GraphId, nanos: u64 },
     /// A part of this name will come from a rank that lends it; from here on it may be run.
     Adopt(GraphId),
+    /// Nobody wants anything of this graph any more: begin nothing of it.
+    Abandon(GraphId),
     /// Do not run this task if it has not begun; answer the request in any case.
     Cancel { place: Place, request: u64 },
     /// A pass begins.
     Pass(Arc<PassSpec>),
     /// Work on these elements.
     Grant { pass: PassId, range: Range<u64>, data: Option<GrantData> },
+    /// Begin nothing more of this pass, and give back what has not begun.
+    Stop(PassId),
     /// No more elements will be granted: when all are done, send what has been gathered.
     Drain(PassId),
     /// A part of a sink's result, to its home.
     Gathered(Gathered),
     /// So many bytes of what this rank has gathered for another have been taken in there.
     Taken { pass: PassId, bytes: u64 },
-    /// To the home of a sink: this many elements were granted in all.
-    Total { pass: PassId, granted: u64 },
+    /// To the home of a sink: these elements were granted in all.
+    Total { pass: PassId, granted: RangeSet },
     /// How to build a local context when a task asks for it.
     Local(LocalSpec),
     /// A collection that nobody holds any more.
@@ -70,7 +74,7 @@ pub(crate) struct Gathered {
     pub(crate) pass: PassId,
     pub(crate) sink: u32,
     /// Elements of the source that it stands for.
-    pub(crate) covered: u64,
+    pub(crate) covered: RangeSet,
     #[serde(with = "crate::wire::bytes")]
     pub(crate) accumulator: Vec<u8>,
     pub(crate) failures: Vec<TaskError>,
@@ -89,6 +93,8 @@ pub(crate) enum ToScheduler {
     Cancelled { request: u64, cancelled: bool },
     /// Elements of a pass are done.
     Progress(Progress),
+    /// Elements of a pass that was stopped, which the rank was granted and will not do.
+    Returned { pass: PassId, ranges: RangeSet },
     /// The rank has had nothing to do for a while.
     Idle,
     /// The tasks that are ready on the rank and have not begun take so many nanoseconds of one thread. It is
@@ -100,10 +106,16 @@ pub(crate) enum ToScheduler {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
     pub(crate) pass: PassId,
-    /// The ranges that are done.
-    pub(crate) done: Vec<Range<u64>>,
+    pub(crate) done: RangeSet,
     /// Time that compute threads spent on them.
     pub(crate) busy_nanos: u64,
     /// The lowest element that failed.
     pub(crate) failed: Option<u64>,
+}
+
+impl Progress {
+    /// None yet.
+    pub(crate) fn of(pass: PassId) -> Self {
+        Progress { pass, done: RangeSet::default(), busy_nanos: 0, failed: None }
+    }
 }

@@ -19,7 +19,7 @@ pub(crate) use frame::{Message, Reader, put_scheduler, put_worker};
 pub(crate) use grants::Policy;
 pub(crate) use message::{Gathered, Progress, RunOrder, ToScheduler, ToWorker};
 pub(crate) use outbox::Outbox;
-pub(crate) use passes::{PassOrder, join_ranges};
+pub(crate) use passes::PassOrder;
 pub(crate) use placement::{Loads, NOWHERE, Placement, Placing, placement};
 pub(crate) use share::{Share, ShareMessage};
 pub(crate) use state::{ClientEvent, Event, KeptRun, Scheduler, Submission};

@@ -1,16 +1,12 @@
 //! Passes in progress: which elements are left, who has which, and how long they take.
 
 use super::{Outbox, Policy, Progress, ToWorker, grants::Situation};
-use crate::graph::PassSpec;
+use crate::graph::{Home, PassSpec, RangeSet};
 use crate::task::{
-    CollectionId, Stored, contain,
+    CollectionId, GraphId, Stored, contain,
     pipeline::{GrantData, Slices},
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    ops::Range,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 /// A pass as the client orders it.
 #[derive(Debug, Clone)]
@@ -20,10 +16,12 @@ pub(crate) struct PassOrder {
     pub(crate) slices: Option<Arc<dyn Slices>>,
     /// The collection that the pass leaves on the ranks, if it does.
     pub(crate) keeps: Option<CollectionId>,
+    /// Elements that are done already: nobody is given them.
+    pub(crate) without: RangeSet,
 }
 
-/// Which ranks keep which elements of a collection.
-pub(super) type Whereabouts = BTreeMap<u32, Vec<Range<u64>>>;
+/// Which rank has which elements.
+pub(super) type Owners = BTreeMap<u32, RangeSet>;
 
 /// The state of one pass.
 #[derive(Debug)]
@@ -32,49 +30,50 @@ pub(super) struct Pass {
     slices: Option<Arc<dyn Slices>>,
     keeps: Option<CollectionId>,
     /// Elements that any rank may be given.
-    pool: VecDeque<Range<u64>>,
+    pool: RangeSet,
     /// Elements that only the rank that keeps them may be given.
-    homes: BTreeMap<u32, VecDeque<Range<u64>>>,
-    remaining: u64,
-    granted: u64,
-    done: u64,
-    outstanding: BTreeMap<u32, u64>,
-    made: Whereabouts,
+    homes: Owners,
+    /// What each rank has been given and has not reported.
+    outstanding: Owners,
+    /// What each rank has done.
+    done: Owners,
+    /// The first rank to do an element did it; these are what they did together.
+    all_done: RangeSet,
     measured: u64,
     busy_nanos: u64,
+    /// Nothing more is to begin.
+    stopped: bool,
+    /// The ranks have been told that no more comes.
     drained: bool,
 }
 
 impl Pass {
     /// `only_on` tells which rank alone may be given which elements; there may be more than the pass goes over.
-    pub(super) fn new(order: PassOrder, only_on: Option<Whereabouts>) -> Self {
+    pub(super) fn new(order: PassOrder, only_on: Option<Owners>) -> Self {
         let spec = order.spec;
-        let mut pool = VecDeque::new();
-        let mut homes = BTreeMap::new();
+        let mut wanted = RangeSet::from(0..spec.length);
+        wanted.subtract(&order.without);
+        let (mut pool, mut homes) = (RangeSet::default(), Owners::new());
         match only_on {
-            Some(only_on) => {
-                let within = |range: Range<u64>| range.start..range.end.min(spec.length);
-                homes.extend(only_on.into_iter().map(|(rank, ranges)| {
-                    let ranges = ranges.into_iter().map(within).filter(|range| range.start < range.end);
-                    (rank, ranges.collect::<VecDeque<_>>())
-                }));
-            }
-            None if spec.length > 0 => pool.push_back(0..spec.length),
-            None => {}
+            Some(only_on) => homes.extend(only_on.into_iter().map(|(rank, mut ranges)| {
+                ranges.remove(spec.length..u64::MAX);
+                ranges.subtract(&order.without);
+                (rank, ranges)
+            })),
+            None => pool = wanted,
         }
         Pass {
-            remaining: spec.length,
             spec: Arc::new(spec),
             slices: order.slices,
             keeps: order.keeps,
             pool,
             homes,
-            granted: 0,
-            done: 0,
-            outstanding: BTreeMap::new(),
-            made: Whereabouts::new(),
+            outstanding: Owners::new(),
+            done: Owners::new(),
+            all_done: RangeSet::default(),
             measured: 0,
             busy_nanos: 0,
+            stopped: false,
             drained: false,
         }
     }
@@ -97,16 +96,13 @@ impl Pass {
         ranks: &Threads,
         out: &mut Outbox,
     ) {
-        let done: u64 = progress.done.iter().map(|range| range.end - range.start).sum();
-        self.done += done;
-        self.measured += done;
+        self.measured += progress.done.count();
         self.busy_nanos += progress.busy_nanos;
-        if let Some(outstanding) = self.outstanding.get_mut(&rank) {
-            *outstanding -= done;
-        }
-        if self.keeps.is_some() {
-            self.made.entry(rank).or_default().extend(progress.done.iter().cloned());
-        }
+        let mut new = progress.done.clone();
+        new.subtract(&self.all_done);
+        self.all_done.extend(&new);
+        self.done.entry(rank).or_default().extend(&new);
+        self.outstanding.entry(rank).or_default().subtract(&progress.done);
         if let Some(failed) = progress.failed.filter(|_| self.spec.stop_at_failure) {
             self.forget_behind(failed);
         }
@@ -114,17 +110,45 @@ impl Pass {
         self.drain_if_dry(ranks, out);
     }
 
+    /// Begins nothing more: ranks give back what they have not begun, and what runs is finished and counts.
+    pub(super) fn stop(&mut self, ranks: &Threads, out: &mut Outbox) {
+        if std::mem::replace(&mut self.stopped, true) {
+            return;
+        }
+        self.pool = RangeSet::default();
+        self.homes.clear();
+        for rank in self.ranks_at_work().collect::<Vec<_>>() {
+            out.tell_worker(rank, ToWorker::Stop(self.spec.pass));
+        }
+        self.drain_if_dry(ranks, out);
+    }
+
+    /// A rank gives back what it has not begun.
+    pub(super) fn returned(&mut self, rank: u32, ranges: &RangeSet, ranks: &Threads, out: &mut Outbox) {
+        self.outstanding.entry(rank).or_default().subtract(ranges);
+        self.drain_if_dry(ranks, out);
+    }
+
     /// Whether every element that was granted is done and no more will be.
     pub(super) fn is_over(&self) -> bool {
-        self.drained && self.done == self.granted
+        self.drained && self.ranks_at_work().next().is_none()
     }
 
     pub(super) fn elements_done(&self) -> (u64, u64) {
-        (self.done, self.spec.length)
+        (self.all_done.count(), self.spec.length)
     }
 
     pub(super) fn ranks_at_work(&self) -> impl Iterator<Item = u32> {
-        self.outstanding.iter().filter(|(_, count)| **count > 0).map(|(&rank, _)| rank)
+        self.outstanding.iter().filter(|(_, ranges)| !ranges.is_empty()).map(|(&rank, _)| rank)
+    }
+
+    /// The graph for which all of it is done.
+    pub(super) fn graph(&self) -> Option<GraphId> {
+        let sink = self.spec.sinks.first().filter(|_| self.keeps.is_none())?;
+        match &sink.home {
+            Home::One { place, .. } => Some(place.graph),
+            Home::Each(places) => places.first().map(|place| place.graph),
+        }
     }
 
     /// The collections that the pass reads and makes.
@@ -133,25 +157,17 @@ impl Pass {
     }
 
     /// The collection that the pass has left on the ranks.
-    pub(super) fn into_kept(self) -> Option<(CollectionId, Whereabouts)> {
-        let mut made = self.made;
-        for ranges in made.values_mut() {
-            join_ranges(ranges);
-        }
-        self.keeps.map(|id| (id, made))
+    pub(super) fn into_kept(self) -> Option<(CollectionId, Owners)> {
+        Some((self.keeps?, self.done))
     }
 
     fn top_up(&mut self, rank: u32, policy: &Policy, ranks: &Threads, out: &mut Outbox) {
-        let at_home: u64 = self
-            .homes
-            .get(&rank)
-            .map_or(0, |ranges| ranges.iter().map(|range| range.end - range.start).sum());
-        let anywhere: u64 = self.pool.iter().map(|range| range.end - range.start).sum();
+        let at_home = self.homes.get(&rank).map_or(0, RangeSet::count);
         // What only this rank can do, it need not share.
         let all_threads = if at_home > 0 { ranks.of(rank) } else { ranks.total() };
         let situation = Situation {
-            remaining: if at_home > 0 { at_home } else { anywhere },
-            outstanding: self.outstanding.get(&rank).copied().unwrap_or(0),
+            remaining: if at_home > 0 { at_home } else { self.pool.count() },
+            outstanding: self.outstanding.get(&rank).map_or(0, RangeSet::count),
             threads: ranks.of(rank),
             all_threads,
             nanos: (self.measured > 0).then(|| self.busy_nanos as f64 / self.measured as f64),
@@ -165,14 +181,11 @@ impl Pass {
                 Some(home) => home,
                 None => &mut self.pool,
             };
-            let Some(range) = take_front(pool, wanted) else {
+            let Some(range) = pool.take_front(wanted) else {
                 break;
             };
-            let count = range.end - range.start;
-            wanted -= count;
-            self.remaining -= count;
-            self.granted += count;
-            *self.outstanding.entry(rank).or_default() += count;
+            wanted -= range.end - range.start;
+            self.outstanding.entry(rank).or_default().insert(range.clone());
             let data = self.slices.as_ref().and_then(|slices| grant_data(&**slices, rank, &range));
             out.tell_worker(rank, ToWorker::Grant { pass: self.spec.pass, range, data });
         }
@@ -180,7 +193,10 @@ impl Pass {
 
     /// Once nothing is left to give, the ranks are told to bring in what they have gathered.
     fn drain_if_dry(&mut self, ranks: &Threads, out: &mut Outbox) {
-        if self.remaining > 0 || self.drained {
+        let is_dry = self.pool.is_empty() && self.homes.values().all(RangeSet::is_empty);
+        // What is given back counts as never granted.
+        let knows_all = !self.stopped || self.ranks_at_work().next().is_none();
+        if self.drained || !is_dry || !knows_all {
             return;
         }
         self.drained = true;
@@ -188,8 +204,12 @@ impl Pass {
             out.tell_worker(rank, ToWorker::Drain(self.spec.pass));
         }
         let is_home = |rank: &u32| self.spec.sinks.iter().any(|sink| sink.home.on(*rank as usize).is_some());
+        let mut granted = self.all_done.clone();
+        for ranges in self.outstanding.values() {
+            granted.extend(ranges);
+        }
         for home in (0..ranks.count()).filter(is_home) {
-            let total = ToWorker::Total { pass: self.spec.pass, granted: self.granted };
+            let total = ToWorker::Total { pass: self.spec.pass, granted: granted.clone() };
             out.tell_worker(home, total);
         }
     }
@@ -197,39 +217,11 @@ impl Pass {
     /// Elements behind a failed one need not be computed; those before it must, since one of them may fail
     /// too, and the failure that is reported is the first in the order of the source.
     fn forget_behind(&mut self, failed: u64) {
+        let leaf_end = (failed / self.spec.leaf + 1) * self.spec.leaf;
         for pool in std::iter::once(&mut self.pool).chain(self.homes.values_mut()) {
-            pool.retain_mut(|range| {
-                let leaf_end = (failed / self.spec.leaf + 1) * self.spec.leaf;
-                let end = range.end.min(leaf_end).max(range.start);
-                self.remaining -= range.end - end;
-                range.end = end;
-                range.start < range.end
-            });
+            pool.remove(leaf_end..u64::MAX);
         }
     }
-}
-
-/// Sorts ranges and joins those that touch.
-pub(crate) fn join_ranges(ranges: &mut Vec<Range<u64>>) {
-    ranges.sort_by_key(|range| range.start);
-    ranges.dedup_by(|next, before| {
-        let adjacent = before.end == next.start;
-        if adjacent {
-            before.end = next.end;
-        }
-        adjacent
-    });
-}
-
-fn take_front(pool: &mut VecDeque<Range<u64>>, wanted: u64) -> Option<Range<u64>> {
-    let first = pool.front_mut()?;
-    let end = first.end.min(first.start + wanted);
-    let taken = first.start..end;
-    first.start = end;
-    if first.start == first.end {
-        pool.pop_front();
-    }
-    Some(taken)
 }
 
 /// The elements of a grant; none if they cannot be written to bytes, which the rank then reports.
@@ -283,12 +275,12 @@ impl Threads {
 #[cfg(test)]
 impl Pass {
     pub(super) fn sanity_check(&self) {
-        let pools = std::iter::once(&self.pool).chain(self.homes.values());
-        let left: u64 = pools.flatten().map(|range| range.end - range.start).sum();
-        assert_eq!(self.remaining, left, "what is left adds up");
-        let outstanding: u64 = self.outstanding.values().sum();
-        assert_eq!(self.granted, self.done + outstanding, "what was granted is done or outstanding");
-        assert!(self.granted + self.remaining <= self.spec.length);
-        assert!(!self.drained || self.remaining == 0);
+        let mut all = RangeSet::default();
+        for pool in std::iter::once(&self.pool).chain(self.homes.values()).chain(self.outstanding.values()) {
+            assert_eq!(all.extend(pool), pool.count(), "an element is in one place");
+        }
+        all.extend(&self.all_done);
+        assert!(RangeSet::from(0..self.spec.length).contains(&all));
+        assert!(!self.drained || self.pool.is_empty());
     }
 }

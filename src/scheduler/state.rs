@@ -2,10 +2,10 @@
 
 use super::{
     Outbox, Policy, RunOrder, Share, ShareMessage, ToScheduler, ToWorker,
-    passes::{Pass, PassOrder, Threads, Whereabouts},
+    passes::{Owners, Pass, PassOrder, Threads},
     stealing::Stealing,
 };
-use crate::graph::Part;
+use crate::graph::{Import, Part};
 use crate::task::{CollectionId, GraphId, LocalSpec, Outcome, PassId, Place, TaskError};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -87,6 +87,19 @@ pub(crate) enum ClientEvent {
     Silence(String),
 }
 
+/// A graph in progress, as the client waits for it.
+#[derive(Debug)]
+struct Awaited {
+    /// The results and notices that are still to come.
+    missing: usize,
+    /// The ranks that run a part of it.
+    ranks: BTreeSet<u32>,
+    /// The values that the client holds. Once there is none, nobody wants anything of the graph.
+    held: usize,
+    /// Another graph reads values of this one.
+    is_read: bool,
+}
+
 /// How long nothing may happen before the scheduler says what it waits for.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -97,11 +110,11 @@ pub(crate) struct Scheduler {
     policy: Policy,
     passes: BTreeMap<PassId, Pass>,
     stealing: Stealing,
-    collections: BTreeMap<CollectionId, Whereabouts>,
+    collections: BTreeMap<CollectionId, Owners>,
     /// Collections that the client has let go of; a pass may still read them.
     unwanted: BTreeSet<CollectionId>,
-    /// Of each graph in progress, how many results and notices are still to come.
-    awaited: BTreeMap<GraphId, (usize, BTreeSet<u32>)>,
+    /// The graphs of which results or notices are still to come.
+    awaited: BTreeMap<GraphId, Awaited>,
     last_news: Duration,
     warned: Duration,
 }
@@ -145,11 +158,14 @@ impl Scheduler {
             }
             Event::Release(places) => {
                 let mut by_rank: BTreeMap<u32, Vec<Place>> = BTreeMap::new();
-                for (rank, place) in places {
+                for &(rank, place) in &places {
                     by_rank.entry(rank).or_default().push(place);
                 }
                 for (rank, places) in by_rank {
                     out.tell_worker(rank, ToWorker::Release(places));
+                }
+                for (_, place) in places {
+                    self.released(place.graph, out);
                 }
             }
             Event::ReleaseEverywhere(place) => {
@@ -192,7 +208,19 @@ impl Scheduler {
         let kept = submission.run.iter().flat_map(|run| run.ranks.iter());
         let ranks: BTreeSet<u32> = submission.parts.keys().chain(kept).copied().collect();
         if submission.awaited > 0 {
-            self.awaited.insert(graph, (submission.awaited, ranks));
+            let (missing, held) = (submission.awaited, submission.awaited);
+            self.awaited.insert(graph, Awaited { missing, ranks, held, is_read: false });
+        }
+        let here =
+            submission.parts.values().flat_map(|part| &part.imports).filter_map(|import| match import {
+                Import::Here(place) => Some(place.graph),
+                _ => None,
+            });
+        let brought = submission.run.iter().flat_map(|run| &run.forwards).map(|(_, place, ..)| place.graph);
+        for read in here.chain(brought) {
+            if let Some(awaited) = self.awaited.get_mut(&read) {
+                awaited.is_read = true;
+            }
         }
         for (rank, part) in submission.parts {
             self.stealing.busy(rank);
@@ -213,7 +241,9 @@ impl Scheduler {
         for order in submission.passes {
             let id = order.spec.pass;
             let homes = match (&order.spec.spread, order.spec.reads) {
-                (Some(spread), _) => Some(spread.ranges().map(|(rank, range)| (rank, vec![range])).collect()),
+                (Some(spread), _) => {
+                    Some(spread.ranges().map(|(rank, range)| (rank, range.into())).collect())
+                }
                 (None, Some(kept)) => Some(self.collections[&kept].clone()),
                 (None, None) => None,
             };
@@ -242,6 +272,12 @@ impl Scheduler {
             }
             ToScheduler::Load { nanos } if self.policy.stealing => self.stealing.load(rank, nanos, out),
             ToScheduler::Idle | ToScheduler::Load { .. } => {}
+            ToScheduler::Returned { pass: id, ranges } => {
+                if let Some(pass) = self.passes.get_mut(&id) {
+                    pass.returned(rank, &ranges, &self.threads, out);
+                    self.end_if_over(id, out);
+                }
+            }
             ToScheduler::Progress(progress) => {
                 if let Some(pass) = self.passes.get_mut(&progress.pass) {
                     pass.progress(rank, &progress, &self.policy, &self.threads, out);
@@ -252,12 +288,29 @@ impl Scheduler {
     }
 
     fn arrived(&mut self, graph: GraphId) {
-        if let Some((awaited, _)) = self.awaited.get_mut(&graph) {
-            *awaited -= 1;
-            if *awaited == 0 {
+        if let Some(awaited) = self.awaited.get_mut(&graph) {
+            awaited.missing -= 1;
+            if awaited.missing == 0 {
                 self.awaited.remove(&graph);
             }
         }
+    }
+
+    /// The client has let go of a value of a graph. With the last one, what has not begun is not begun any more.
+    fn released(&mut self, graph: GraphId, out: &mut Outbox) {
+        let Some(awaited) = self.awaited.get_mut(&graph) else { return };
+        awaited.held = awaited.held.saturating_sub(1);
+        if awaited.held > 0 || awaited.is_read {
+            return;
+        }
+        for &rank in &awaited.ranks {
+            out.tell_worker(rank, ToWorker::Abandon(graph));
+        }
+        for pass in self.passes.values_mut().filter(|pass| pass.graph() == Some(graph)) {
+            pass.stop(&self.threads, out);
+        }
+        let stopped: Vec<PassId> = self.passes.keys().copied().collect();
+        stopped.into_iter().for_each(|pass| self.end_if_over(pass, out));
     }
 
     fn end_if_over(&mut self, id: PassId, out: &mut Outbox) {
@@ -294,8 +347,8 @@ impl Scheduler {
             let ranks: Vec<u32> = pass.ranks_at_work().collect();
             waiting.push(format!("map {id} has {done} of {length} elements, ranks at work {ranks:?}"));
         }
-        for (graph, (awaited, ranks)) in &self.awaited {
-            waiting.push(format!("graph {graph} on ranks {ranks:?} owes {awaited} results"));
+        for (graph, Awaited { missing, ranks, .. }) in &self.awaited {
+            waiting.push(format!("graph {graph} on ranks {ranks:?} owes {missing} results"));
         }
         let text = format!("no progress for {} s: {}", silent.as_secs(), waiting.join("; "));
         client.push(ClientEvent::Silence(text));

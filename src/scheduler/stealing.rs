@@ -21,6 +21,9 @@ pub(super) struct Stealing {
 /// Less than this is not worth the messages.
 const LEAST: u64 = 1_000_000;
 
+/// How many parts can be lent in a run.
+const NAMES: u32 = 1 << 30;
+
 impl Stealing {
     pub(super) fn idle(&mut self, rank: u32, out: &mut Outbox) {
         self.loads.remove(&rank);
@@ -44,13 +47,16 @@ impl Stealing {
     }
 
     fn match_up(&mut self, out: &mut Outbox) {
-        while let Some(&thief) = self.idle.first() {
+        // Names of what is lent are used once; when there are none left, nothing is lent.
+        while self.lent < NAMES
+            && let Some(&thief) = self.idle.first()
+        {
             let most = self.loads.iter().max_by_key(|&(&rank, &nanos)| (nanos, std::cmp::Reverse(rank)));
             let Some((&owner, &nanos)) = most.filter(|(_, nanos)| **nanos >= 2 * LEAST) else { return };
             self.idle.remove(&thief);
             self.loads.insert(owner, nanos - nanos / 2);
             let graph = GraphId(u32::MAX - self.lent);
-            self.lent = (self.lent + 1) % (1 << 30);
+            self.lent += 1;
             out.tell_worker(thief, ToWorker::Adopt(graph));
             out.tell_worker(owner, ToWorker::Lend { with: thief, graph, nanos: nanos / 2 });
         }

@@ -1,7 +1,7 @@
 //! Events in, commands out.
 
 use super::*;
-use crate::graph::{Branch, Home, Import, Output, Part, PassSpec, SinkSpec, leaf_length};
+use crate::graph::{Branch, Home, Import, Output, Part, PassSpec, RangeSet, SinkSpec, leaf_length};
 use crate::task::{
     Build, FnRef, GraphId, PassId, Place, Slot,
     pipeline::{BuiltSink, BuiltSource, Collect, RangeEntry},
@@ -43,7 +43,7 @@ fn order(length: u64) -> PassOrder {
         stop_at_failure: true,
         inputs: 0,
     };
-    PassOrder { spec, slices: None, keeps: None }
+    PassOrder { spec, slices: None, keeps: None, without: RangeSet::default() }
 }
 
 /// A message in a few characters.
@@ -56,7 +56,7 @@ fn brief(message: &ToWorker) -> String {
         ToWorker::Pass(spec) => format!("pass {}", spec.pass),
         ToWorker::Grant { range, .. } => format!("grant {range:?}"),
         ToWorker::Drain(_) => "drain".into(),
-        ToWorker::Total { granted, .. } => format!("total {granted}"),
+        ToWorker::Total { granted, .. } => format!("total {granted:?}"),
         ToWorker::Leave => "leave".into(),
         other => format!("{other:?}"),
     }
@@ -89,7 +89,7 @@ impl Rig {
 
     fn progress(range: Range<u64>, nanos_each: u64, failed: Option<u64>) -> ToScheduler {
         let busy_nanos = nanos_each * (range.end - range.start);
-        ToScheduler::Progress(Progress { pass: PASS, done: vec![range], busy_nanos, failed })
+        ToScheduler::Progress(Progress { done: range.into(), busy_nanos, failed, ..Progress::of(PASS) })
     }
 }
 
@@ -107,7 +107,7 @@ fn long_elements_go_out_one_by_one() {
     // With the last grant, everybody hears that it was the last.
     rig.expect(
         Event::Message(1, Rig::progress(2..3, long, None)),
-        &[(0, "drain"), (0, "total 5"), (1, "grant 4..5"), (1, "drain")],
+        &[(0, "drain"), (0, "total {0..5}"), (1, "grant 4..5"), (1, "drain")],
     );
     rig.expect(Event::Message(0, Rig::progress(3..4, long, None)), &[]);
     assert!(!rig.scheduler.is_idle());
@@ -134,7 +134,7 @@ fn elements_behind_a_failure_are_not_granted() {
     );
     rig.expect(
         Event::Message(1, Rig::progress(16..32, 1_000_000_000, Some(20))),
-        &[(0, "drain"), (0, "total 32"), (1, "drain")],
+        &[(0, "drain"), (0, "total {0..32}"), (1, "drain")],
     );
     rig.expect(Event::Message(0, Rig::progress(0..16, 1_000_000_000, None)), &[]);
     assert!(rig.scheduler.is_idle());
@@ -145,7 +145,7 @@ fn a_rank_without_threads_is_told_and_not_asked() {
     let mut rig = Rig::new(&[0, 2]);
     rig.expect(
         submission(order(1)),
-        &[(0, "pass p5"), (0, "drain"), (0, "total 1"), (1, "pass p5"), (1, "grant 0..1"), (1, "drain")],
+        &[(0, "pass p5"), (0, "drain"), (0, "total {0..1}"), (1, "pass p5"), (1, "grant 0..1"), (1, "drain")],
     );
 }
 
@@ -188,4 +188,60 @@ fn silence_is_reported_once_a_minute_with_what_is_waited_for() {
     let told: Vec<String> = told.iter().map(|letter| format!("{letter:?}")).collect();
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].contains("map p5 has 0 of 2 elements, ranks at work [0]"), "{told:?}");
+}
+
+#[test]
+fn elements_that_are_done_already_are_not_granted() {
+    let mut rig = Rig::new(&[1]);
+    let without = RangeSet::from_iter([0..3, 4..6]);
+    rig.expect(submission(PassOrder { without, ..order(7) }), &[(0, "pass p5"), (0, "grant 3..4")]);
+    rig.expect(
+        Event::Message(0, Rig::progress(3..4, 1_000_000_000, None)),
+        &[(0, "grant 6..7"), (0, "drain"), (0, "total {3..4, 6..7}")],
+    );
+    rig.expect(Event::Message(0, Rig::progress(6..7, 1_000_000_000, None)), &[]);
+    assert!(rig.scheduler.is_idle());
+}
+
+#[test]
+fn what_is_reported_twice_counts_once() {
+    let mut rig = Rig::new(&[1, 1]);
+    rig.expect(submission(order(3)), &[(0, "pass p5"), (0, "grant 0..1"), (1, "pass p5"), (1, "grant 1..2")]);
+    let long = 1_000_000_000;
+    let last = [(0, "total {0..3}"), (1, "drain")];
+    rig.expect(
+        Event::Message(1, Rig::progress(1..2, long, None)),
+        &[&[(0, "drain")], &last[..1], &[(1, "grant 2..3")], &last[1..]].concat(),
+    );
+    // Rank 1 repeats itself, and says what rank 0 has been given.
+    rig.expect(Event::Message(1, Rig::progress(0..2, long, None)), &[]);
+    rig.expect(Event::Message(1, Rig::progress(2..3, long, None)), &[]);
+    assert!(!rig.scheduler.is_idle(), "rank 0 still works");
+    rig.expect(Event::Message(0, Rig::progress(0..1, long, None)), &[]);
+    assert!(rig.scheduler.is_idle());
+}
+
+#[test]
+fn a_pass_that_nobody_wants_ends_with_what_runs() {
+    let mut rig = Rig::new(&[1, 1]);
+    let place = Place { graph: GRAPH, slot: Slot(0) };
+    let submission = Submission { passes: vec![order(100_000)], awaited: 1, ..Submission::default() };
+    let event = Event::Submit(GRAPH, submission);
+    let (first, second) = ((0, "grant 0..1563"), (1, "grant 1563..3126"));
+    rig.expect(event, &[(0, "pass p5"), first, (1, "pass p5"), second]);
+    rig.expect(
+        Event::Release(vec![(0, place)]),
+        &[(0, "release 1"), (0, "Stop(PassId(5))"), (1, "Stop(PassId(5))")],
+    );
+    // Rank 1 had begun a tenth of what it was given.
+    let returned = ToScheduler::Returned { pass: PASS, ranges: (1720..3126).into() };
+    rig.expect(Event::Message(1, returned), &[]);
+    rig.expect(Event::Message(1, Rig::progress(1563..1720, 10, None)), &[]);
+    rig.expect(
+        Event::Message(0, Rig::progress(0..1563, 10, None)),
+        &[(0, "drain"), (0, "total {0..1720}"), (1, "drain")],
+    );
+    let done = ToScheduler::Done { graph: GRAPH, token: 0, error: None };
+    rig.expect(Event::Message(0, done), &[]);
+    assert!(rig.scheduler.is_idle());
 }

@@ -75,12 +75,14 @@ pub(crate) struct Arrived {
     value: OnceLock<Result<Arc<dyn Erased>, WireError>>,
 }
 
-/// Bytes of a value: few of them, the whole of a vector, or a stretch of what came with others in one piece.
+/// Bytes of a value: few of them, the whole of a vector, a stretch of what came with others in one piece, or memory of
+/// the node.
 #[derive(Debug)]
 enum Bytes {
     Few(u8, [u8; FEW]),
     Whole(Vec<u8>),
     Stretch(Arc<Vec<u8>>, Range<usize>),
+    OfNode(Arc<Memory>),
 }
 
 /// Values of so many bytes have no memory of their own.
@@ -105,6 +107,7 @@ impl std::ops::Deref for Bytes {
             Bytes::Few(length, bytes) => &bytes[..*length as usize],
             Bytes::Whole(bytes) => bytes,
             Bytes::Stretch(frame, range) => &frame[range.clone()],
+            Bytes::OfNode(memory) => memory.bytes(),
         }
     }
 }
@@ -129,6 +132,11 @@ impl Stored {
             true => Stored::of_bytes(Bytes::Stretch(Arc::clone(frame), range)),
             false => Stored::from_slice(&frame[range]),
         }
+    }
+
+    /// A value whose bytes the ranks of a node share.
+    pub(crate) fn from_memory(memory: Arc<Memory>) -> Self {
+        Stored::of_bytes(Bytes::OfNode(memory))
     }
 
     fn of_bytes(bytes: Bytes) -> Self {

@@ -480,11 +480,16 @@ impl Transport for MpiTransport {
                 ffi::MPI_Test(&mut barrier, &mut flag, ffi::RSMPI_STATUS_IGNORE);
             }
             if flag != 0 {
-                return self.withdraw_slots();
+                break;
             }
             while self.receive().is_some() {}
             std::thread::sleep(NAP);
         }
+        // Everybody's messages have left, so that what is under way to here comes; MPI writes to its memory until then.
+        while !self.held_up.is_empty() {
+            self.receive();
+        }
+        self.withdraw_slots();
     }
 
     fn abort(&mut self, code: i32) -> ! {

@@ -5,7 +5,10 @@ use crate::graph::Output;
 use crate::task::{GraphId, Outcome, PassId, Place, Slot, Stored};
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 /// Where a slot stands: a task or an import that is waited for counts what is missing; the rest are marks.
@@ -92,10 +95,26 @@ impl Ready {
     }
 }
 
-/// A rank that holds fewer bytes than this, or fewer than so many of its largest values per thread, may begin
-/// something new.
+/// A rank whose graphs in progress hold fewer bytes than this together, or fewer than so many of its largest values per
+/// thread, may begin something new.
 const HELD: usize = 256 << 20;
 const HELD_PER_THREAD: usize = 4;
+
+/// The bytes that all graphs in progress on a rank hold. What is kept of graphs that are done is the user's to judge.
+#[derive(Debug, Clone, Default)]
+pub(super) struct HeldBytes(Arc<AtomicUsize>);
+
+impl HeldBytes {
+    fn get(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+
+    /// One thread counts, so that nothing need be locked.
+    #[inline]
+    fn set(&self, bytes: usize) {
+        self.0.store(bytes, Relaxed);
+    }
+}
 
 /// The outcomes that somebody will still read.
 #[derive(Debug, Default)]
@@ -105,6 +124,8 @@ struct Values {
     /// The bytes of all, and of the largest that there has been.
     bytes: usize,
     largest: usize,
+    /// Those of the rank; none once the graph is done.
+    of_rank: Option<HeldBytes>,
 }
 
 fn weight(outcome: &Outcome) -> usize {
@@ -116,6 +137,9 @@ impl Values {
         let weight = weight(&outcome);
         self.bytes += weight;
         self.largest = self.largest.max(weight);
+        if let Some(held) = &self.of_rank {
+            held.set(held.get() + weight);
+        }
         match self.free.pop() {
             Some(index) => {
                 self.outcomes[index as usize] = Some(outcome);
@@ -131,8 +155,19 @@ impl Values {
     fn take(&mut self, index: u32) -> Option<Outcome> {
         let outcome = self.outcomes.get_mut(index as usize)?.take();
         self.free.push(index);
-        self.bytes -= outcome.as_ref().map_or(0, weight);
+        let weight = outcome.as_ref().map_or(0, weight);
+        self.bytes -= weight;
+        if let Some(held) = &self.of_rank {
+            held.set(held.get() - weight);
+        }
         outcome
+    }
+
+    /// The graph is done: what it holds does not count any more.
+    fn retire(&mut self) {
+        if let Some(held) = self.of_rank.take() {
+            held.set(held.get() - self.bytes);
+        }
     }
 
     fn held(&self) -> usize {
@@ -163,7 +198,7 @@ pub(super) struct Consequences {
 
 impl Graph {
     /// A run of `wiring`. `timings` are those of its functions that have run on this rank.
-    pub(super) fn new(wiring: Arc<Wiring>, of: RunOf, timings: Vec<Option<Timing>>) -> Self {
+    pub(super) fn new(wiring: Arc<Wiring>, of: RunOf, timings: Vec<Option<Timing>>, held: HeldBytes) -> Self {
         let part = &wiring.part;
         let (slots, tasks) = (part.slots(), part.tasks.len());
         let mut states: Vec<State> = (0..slots as u32)
@@ -181,7 +216,7 @@ impl Graph {
             home: of.home,
             timings,
             states,
-            values: Values::default(),
+            values: Values { of_rank: Some(held), ..Values::default() },
             ready: Ready {
                 awaited: ReadySet::new(tasks),
                 others: ReadySet::new(tasks),
@@ -247,8 +282,9 @@ impl Graph {
     /// Whether so much is held that nothing new should be begun.
     #[inline]
     fn holds_much(&self) -> bool {
-        let Values { bytes, largest, .. } = self.values;
-        bytes > HELD && bytes > HELD_PER_THREAD * self.threads * largest && !self.wiring.part.policy.unbounded
+        let bytes = self.values.of_rank.as_ref().map_or(0, HeldBytes::get);
+        let few = HELD_PER_THREAD * self.threads * self.values.largest;
+        bytes > HELD && bytes > few && !self.wiring.part.policy.unbounded
     }
 
     /// The ready task that would be given out last, and its function.
@@ -382,6 +418,9 @@ impl Graph {
         if state.readers > 0 {
             state.value = self.values.add(outcome.clone());
         }
+        if self.open == 0 {
+            self.values.retire();
+        }
     }
 
     /// One input more of a task is there; whether the task has become ready with it.
@@ -478,6 +517,10 @@ mod tests {
 
     /// Eight sources, each read by a task of its own.
     fn pairs(policy: RunPolicy) -> Graph {
+        pairs_of(policy, &HeldBytes::default())
+    }
+
+    fn pairs_of(policy: RunPolicy, held: &HeldBytes) -> Graph {
         let dag: Dag = (0..16u32).map(|task| if task % 2 == 0 { vec![] } else { vec![task - 1] }).collect();
         let function = TaskFunction { call: any_call(), label: "f".into(), retries: 0 };
         let mut packed = pack(&Packing {
@@ -503,7 +546,7 @@ mod tests {
             home: GraphId(1),
             threads: 1,
         };
-        Graph::new(Arc::new(wiring), of, vec![None])
+        Graph::new(Arc::new(wiring), of, vec![None], held.clone())
     }
 
     fn take(graph: &mut Graph) -> Option<u32> {
@@ -533,6 +576,25 @@ mod tests {
             order.push(task);
         }
         assert_eq!(order, [0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15]);
+    }
+
+    #[test]
+    fn what_all_graphs_in_progress_hold_counts() {
+        let held = HeldBytes::default();
+        let (mut one, mut other) =
+            (pairs_of(RunPolicy::default(), &held), pairs_of(RunPolicy::default(), &held));
+        for source in [0, 2, 4] {
+            one.take(Slot(source), &mut Vec::new());
+            end(&mut one, source, 100 << 20);
+        }
+        assert_eq!(held.get(), 300 << 20);
+        // Nothing runs of the other, so that it may begin a task, and no second one.
+        assert_eq!((take(&mut other), take(&mut other)), (Some(0), None));
+        while let Some(task) = take(&mut one) {
+            end(&mut one, task, 8);
+        }
+        assert!(one.is_over());
+        assert_eq!((held.get(), take(&mut other)), (0, Some(2)));
     }
 
     #[test]

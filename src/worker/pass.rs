@@ -4,8 +4,8 @@ use super::{
     job::{BuildJob, ElementsJob},
     program::{BuiltProgram, Gatherings},
 };
-use crate::graph::PassSpec;
-use crate::scheduler::{Progress, join_ranges};
+use crate::graph::{PassSpec, RangeSet};
+use crate::scheduler::Progress;
 use crate::task::{
     Stored, TaskError,
     pipeline::{Accumulator, GrantData},
@@ -52,7 +52,7 @@ enum Build {
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) accumulator: Option<Box<dyn Accumulator>>,
-    pub(super) covered: u64,
+    pub(super) covered: RangeSet,
     pub(super) failures: Vec<TaskError>,
 }
 
@@ -72,7 +72,7 @@ impl Part {
 impl RankPass {
     pub(super) fn new(spec: Arc<PassSpec>) -> Self {
         let gathered = spec.sinks.iter().map(|_| Part::default()).collect();
-        let report = Progress { pass: spec.pass, done: Vec::new(), busy_nanos: 0, failed: None };
+        let report = Progress::of(spec.pass);
         RankPass {
             spec,
             build: Build::Waiting,
@@ -121,6 +121,11 @@ impl RankPass {
 
     pub(super) fn grant(&mut self, range: Range<u64>, data: Option<GrantData>) {
         self.queue.push_back((range, data));
+    }
+
+    /// Begins nothing more; the elements that were not begun.
+    pub(super) fn stop(&mut self) -> RangeSet {
+        self.queue.drain(..).map(|(range, _)| range).collect()
     }
 
     pub(super) fn drain(&mut self) {
@@ -193,7 +198,7 @@ impl RankPass {
         let each = nanos as f64 / count.max(1) as f64;
         self.nanos = Some(self.nanos.map_or(each, |mean| 0.7 * mean + 0.3 * each));
         self.report.busy_nanos += nanos;
-        self.report.done.push(range);
+        self.report.done.insert(range.clone());
         let Build::Done(Ok(program)) = &self.build else {
             return;
         };
@@ -204,7 +209,7 @@ impl RankPass {
         let failed = gathered.failures.iter().filter_map(|(_, error)| error.index).min();
         self.report.failed = self.report.failed.into_iter().chain(failed).min();
         for (sink, part) in self.gathered.iter_mut().enumerate() {
-            part.covered += count;
+            part.covered.insert(range.clone());
             let lineage = &program.lineage[sink];
             let failures = gathered.failures.iter().filter(|(by, _)| lineage.contains(by));
             part.failures.extend(failures.map(|(_, error)| error.clone()));
@@ -227,7 +232,7 @@ impl RankPass {
         };
         for (range, _) in self.queue.drain(..) {
             for (part, sink) in self.gathered.iter_mut().zip(&self.spec.sinks) {
-                part.covered += range.end - range.start;
+                part.covered.insert(range.clone());
                 if sink.takes_failures {
                     let of_element = |index| TaskError { index: Some(index), ..error.clone() };
                     part.failures.extend(range.clone().map(of_element));
@@ -236,7 +241,7 @@ impl RankPass {
                 }
             }
             self.report.failed = Some(0);
-            self.report.done.push(range);
+            self.report.done.insert(range);
         }
     }
 
@@ -247,10 +252,7 @@ impl RankPass {
             return None;
         }
         self.last_report = now;
-        let fresh = Progress { pass: self.spec.pass, done: Vec::new(), busy_nanos: 0, failed: None };
-        let mut report = std::mem::replace(&mut self.report, fresh);
-        join_ranges(&mut report.done);
-        Some(report)
+        Some(std::mem::replace(&mut self.report, Progress::of(self.spec.pass)))
     }
 
     /// What should go to the home of each sink now: everything at the end, what is eager or much before.
@@ -262,7 +264,7 @@ impl RankPass {
                 Build::Done(Ok(program)) => program.sinks[sink].is_eager(),
                 _ => false,
             };
-            if part.is_full() || part.covered > 0 && (over || eager) {
+            if part.is_full() || !part.covered.is_empty() && (over || eager) {
                 taken.push((sink, std::mem::take(part)));
             }
         }

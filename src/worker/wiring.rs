@@ -117,6 +117,12 @@ impl Wiring {
         self.part.passes.iter().flat_map(|(_, slots)| slots).copied().chain(outputs)
     }
 
+    /// Whether a slot is a value whose bytes come as memory.
+    pub(super) fn is_shared(&self, slot: Slot) -> bool {
+        let import = slot.index().checked_sub(self.part.tasks.len()).and_then(|at| self.part.imports.get(at));
+        import == Some(&Import::Shared)
+    }
+
     /// The imports that are, or will be, on this rank.
     pub(super) fn imports_here(&self) -> Vec<(Slot, Place)> {
         let first = self.part.tasks.len();
@@ -124,7 +130,7 @@ impl Wiring {
             .zip(&self.part.imports)
             .filter_map(|(slot, import)| match import {
                 Import::Here(place) => Some((Slot(slot as u32), *place)),
-                Import::Arrives => None,
+                Import::Arrives | Import::Shared => None,
             })
             .collect()
     }

@@ -5,7 +5,7 @@ use super::{
     node::{MapNode, Origin},
 };
 use crate::error::Result;
-use crate::graph::{Branch, Home, PassSpec, SinkSpec, StageSpec, leaf_length};
+use crate::graph::{Branch, Home, PassSpec, RangeSet, SinkSpec, StageSpec, leaf_length};
 use crate::scheduler::PassOrder;
 use crate::task::{CollectionId, NodeId, PassId, pipeline::Spread};
 use crate::wire;
@@ -138,6 +138,6 @@ impl PassBuilder {
             stop_at_failure,
             inputs: self.inputs.len() as u32,
         };
-        Ok(PassOrder { spec, slices, keeps: self.keeps })
+        Ok(PassOrder { spec, slices, keeps: self.keeps, without: RangeSet::default() })
     }
 }

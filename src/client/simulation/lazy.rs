@@ -82,7 +82,7 @@ impl LazyGraph {
     /// What the ranks are sent in the end.
     pub(crate) fn plan(&self) -> (BTreeMap<u32, Part>, Vec<PassOrder>) {
         let core = &self.simulation.client().core;
-        let (graph, targets) = (core.next_graph(), &self.program.targets);
+        let (graph, targets) = (core.next_graph().expect("it is the first"), &self.program.targets);
         let planner = Planner { core, graph, targets, parameters: &[], want: Want::Result, kept: false };
         let plan = planner.plan(&mut core.arena(), |_, _| Ok(())).expect("it can be planned");
         (plan.parts, plan.orders)

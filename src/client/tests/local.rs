@@ -194,6 +194,45 @@ fn a_future_that_nobody_holds_is_not_begun() {
 }
 
 #[test]
+fn what_a_dropped_future_alone_depends_on_is_not_begun() {
+    static RAN: AtomicU32 = AtomicU32::new(0);
+    for (ranks, threads) in [(1, 1), (3, 1)] {
+        RAN.store(0, SeqCst);
+        run_on(ranks, threads, |client| {
+            let slow = |(x,): (u64,)| {
+                RAN.fetch_add(1, SeqCst);
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                x + 1
+            };
+            let chain = |first: u64| {
+                let start = client.delayed(slow, (first,));
+                (1..50).fold(start, |before, _| client.delayed(slow, (before,)))
+            };
+            let long_map = client.map(
+                |i| {
+                    RAN.fetch_add(1, SeqCst);
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    i
+                },
+                0..1000u64,
+            );
+            let (one, other) = (chain(0), chain(100));
+            let both = client.delayed(|(a, b)| a + b, (one, other));
+            let sum = long_map.reduce(|a, b| a + b);
+            for wanted in [both.submit(), sum.submit()] {
+                std::thread::sleep(std::time::Duration::from_millis(30));
+                drop(wanted);
+            }
+            drop(long_map);
+            Ok(())
+        })
+        .expect("it runs");
+        // 1,100 calls were asked for.
+        assert!((1..100).contains(&RAN.load(SeqCst)), "{} calls on {ranks} ranks", RAN.load(SeqCst));
+    }
+}
+
+#[test]
 fn a_large_value_that_goes_with_many_tasks_is_worth_one_warning() {
     run_on(1, 1, |client| {
         let large = vec![1u8; 2 << 20];

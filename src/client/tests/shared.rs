@@ -81,6 +81,38 @@ fn every_task_sees_the_same_elements_and_nothing_is_left() {
 }
 
 #[test]
+fn a_value_that_is_broadcast_is_the_same_on_every_rank_whatever_its_length() {
+    for (shape, node_of, closed, mut stream) in worlds(150) {
+        let world = format!("{shape:?}, nodes {node_of:?}, closed {closed:?}");
+        let mut simulation = Simulation::on_nodes(shape, 1, node_of, memories(&closed));
+        // Above a hundred bytes they go along the tree of nodes.
+        let text = "é, as is sent ".repeat(stream.integers(0, 40) as usize);
+        let client = simulation.client();
+        let mut value = Some(client.broadcast((text.clone(), 7u64)).expect("there is room"));
+        let unread = client.broadcast(vec![1u8; 300]).expect("there is room");
+        drop(unread);
+        if stream.integers(0, 3) == 0 {
+            simulation.settle();
+        }
+        let client = simulation.client();
+        let shared = |(value,): (std::sync::Arc<(String, u64)>,)| (value.0.len() as u64) ^ value.1;
+        let own = |((text, number),): ((String, u64),)| (text.len() as u64) ^ number;
+        let handle = value.as_ref().expect("it is held");
+        let mut tasks: Vec<Delayed<u64>> = (0..20).map(|_| client.delayed(shared, (handle,))).collect();
+        tasks.push(client.delayed(own, (handle.clone(),)));
+        if stream.integers(0, 2) == 0 {
+            value = None;
+        }
+        for result in outcomes(&mut simulation, &tasks.iter().collect::<Vec<_>>()) {
+            let result = result.unwrap_or_else(|error| panic!("{error} in {world}"));
+            assert_eq!(result, text.len() as u64 ^ 7, "{world}");
+        }
+        drop((tasks, value));
+        simulation.check_empty();
+    }
+}
+
+#[test]
 fn a_slice_that_nobody_reads_is_given_back_everywhere() {
     for (shape, node_of, closed, _) in worlds(60) {
         let mut simulation = Simulation::on_nodes(shape, 1, node_of, memories(&closed));

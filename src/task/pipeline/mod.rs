@@ -148,9 +148,11 @@ fn downcast<A: Accumulator>(accumulator: Box<dyn Accumulator>) -> A {
 
 #[cfg(test)]
 pub(crate) mod tests_support {
+    use super::{Accumulator, BuiltSink, Collect, Elements, Geometry, Reduce, Sink, Work};
     use crate::graph::CallResult;
-    use crate::task::{Build, FnRef, Inputs};
-    use std::sync::Arc;
+    use crate::random::Seed;
+    use crate::task::{Build, FnRef, Inputs, Nodes};
+    use std::{ops::Range, sync::Arc};
 
     struct One;
     impl Build<fn()> for One {
@@ -163,5 +165,42 @@ pub(crate) mod tests_support {
     /// A function reference for tests that never call it, or do not care.
     pub(crate) fn any_call() -> FnRef<CallResult> {
         FnRef::new::<fn(), One>(|| ()).expect("in the executable")
+    }
+
+    /// The same of a sink.
+    pub(crate) fn any_sink() -> FnRef<BuiltSink> {
+        FnRef::new::<fn(f64), Collect<f64>>(|_| ()).expect("in the executable")
+    }
+
+    /// That of a world of one rank.
+    pub(crate) fn context() -> Arc<crate::task::RankContext> {
+        crate::runtime::context(0, "here".into(), Seed::from(1u64), Arc::new(Nodes::single()))
+    }
+
+    /// A list of all numbers, and a sum whose rounding shows in what order it was made.
+    pub(crate) fn sinks() -> [Arc<dyn Sink>; 2] {
+        let context = context();
+        let mut inputs = Inputs::new(&[], &mut [], 0, &context);
+        let list = <Collect<f64> as Build<fn(f64)>>::build(|_| (), &mut inputs);
+        let sum = <Reduce<f64> as Build<fn(f64, f64) -> f64>>::build(|a, b| a + b, &mut inputs);
+        [list, sum].map(|sink| sink.expect("it can be built"))
+    }
+
+    /// What a sink gathers of these elements, each of which is a number that only its index decides.
+    pub(crate) fn gather(
+        sink: &dyn Sink,
+        geometry: Geometry,
+        ranges: impl Iterator<Item = Range<u64>>,
+    ) -> Vec<u8> {
+        let context = context();
+        let mut work = Work { context: &context, operator: 0, piece: 1 << 20, failures: Vec::new() };
+        let mut all: Box<dyn Accumulator> = sink.accumulator(geometry);
+        for range in ranges {
+            let numbers = range.clone().map(|index| 1.0 / (index as f64 + 1.0)).collect();
+            all.push(Elements::dense(range, numbers).into_block(), &mut work);
+        }
+        let mut bytes = Vec::new();
+        all.encode(&mut bytes).expect("numbers");
+        bytes
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::task::{Args, Build, CollectionId, Erased, Failure, Inputs, InputsRef, TaskError, contain, erase};
 use crate::wire::{self, Value, WireError};
-use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
+use std::{collections::BTreeMap, marker::PhantomData, ops::Range, sync::Arc};
 
 /// All values, in the order of the source: `Vec<T>`.
 pub(crate) struct Collect<T>(PhantomData<T>);
@@ -68,6 +68,26 @@ impl<T: Value, const FAILURES: bool> Pieces<T, FAILURES> {
     }
 }
 
+impl<T: Value + Clone, const FAILURES: bool> Pieces<T, FAILURES> {
+    /// Adds those elements that are not there: who does an element a second time has the same result.
+    fn insert_missing(&mut self, elements: Elements<T>) {
+        let Range { mut start, end } = elements.range;
+        let before = self.pieces.range(..=start).next_back().map(|(_, piece)| piece.range.end);
+        if before.is_none_or(|before| before <= start) && self.pieces.range(start..end).next().is_none() {
+            return self.insert(elements);
+        }
+        start = start.max(before.unwrap_or(start));
+        while start < end {
+            let next = self.pieces.range(start..end).next().map(|(_, piece)| piece.range.clone());
+            let until = next.as_ref().map_or(end, |next| next.start);
+            if start < until {
+                self.insert(elements.slice(start..until));
+            }
+            start = next.map_or(end, |next| next.end);
+        }
+    }
+}
+
 impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES> {
     fn push(&mut self, block: Block, work: &mut Work<'_>) {
         if let Some(elements) = self.pending.join(block) {
@@ -102,7 +122,7 @@ impl<T: Value + Clone, const FAILURES: bool> Accumulator for Pieces<T, FAILURES>
             let (indices, siblings) =
                 places.map_or_else(Default::default, |(indices, siblings)| (Some(indices), siblings));
             let values = wire::decode_from(&mut bytes)?;
-            self.insert(Elements { range, indices, siblings, values });
+            self.insert_missing(Elements { range, indices, siblings, values });
         }
         Ok(())
     }
@@ -424,7 +444,7 @@ where
     }
 
     fn merge_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.tree.merge(wire::decode(bytes)?, &self.merge);
+        self.tree.merge_repeated(wire::decode(bytes)?, &self.merge);
         Ok(())
     }
 

@@ -58,7 +58,35 @@ impl<T: Value> Tree<T> {
         }
     }
 
-    /// Adds the nodes of another part.
+    /// Adds the nodes of a part that may have been made elsewhere, too: what is known already is left out.
+    pub(super) fn merge_repeated(&mut self, other: Tree<T>, merge: impl Fn(T, T) -> T + Copy) {
+        self.settle(merge);
+        let run = other.run.into_iter();
+        let others = other.nodes.into_iter().map(|((level, position), value)| (level, position, value));
+        for (level, position, value) in others.chain(run) {
+            if self.has(level, position) {
+                continue;
+            }
+            // The same leaves and the same merges are in this node.
+            for below in 0..level {
+                let shift = level - below;
+                let covered = (below, position << shift)..(below, (position + 1) << shift);
+                let nodes = self.nodes.range(covered).map(|(&node, _)| node);
+                for node in nodes.collect::<Vec<_>>() {
+                    self.nodes.remove(&node);
+                }
+            }
+            self.insert(level, position, value, merge);
+        }
+    }
+
+    /// Whether a node, or one above it, is known.
+    fn has(&self, level: u8, position: u64) -> bool {
+        let height = u64::BITS - self.width(0).leading_zeros();
+        (0..=height as u8).any(|up| self.nodes.contains_key(&(level + up, position >> up)))
+    }
+
+    /// Adds the nodes of another part, which has other leaves.
     pub(super) fn merge(&mut self, other: Tree<T>, merge: impl Fn(T, T) -> T + Copy) {
         self.settle(merge);
         let run = other.run.into_iter();
@@ -127,14 +155,17 @@ impl<T: Value> Tree<T> {
         full + u64::from(rest > 0)
     }
 
-    /// What the root stands for.
+    /// What the root stands for. Leaves that are not there have no elements.
     pub(super) fn into_root(mut self, merge: impl Fn(T, T) -> T + Copy) -> Reduced<T> {
         self.settle(merge);
-        match self.nodes.pop_first() {
-            None => Ok(None),
-            Some((_, root)) if self.nodes.is_empty() => root,
-            Some(_) => Err(Failure::error("parts of the reduction are missing; this is a bug of serried")),
+        while let Some(((level, position), value)) = self.nodes.pop_first() {
+            if self.nodes.is_empty() {
+                return value;
+            }
+            // No node is lower, so nothing is missing of its sibling but all of it; or that is higher up.
+            self.insert(level + 1, position / 2, value, merge);
         }
+        Ok(None)
     }
 }
 
@@ -219,6 +250,42 @@ mod tests {
                 all.merge(crate::wire::decode(&bytes).expect("text"), show);
             }
             prop_assert_eq!(all.into_root(show).expect("no merge fails").expect("a value"), serial(leaves));
+        }
+
+        #[test]
+        fn what_is_done_twice_counts_once(
+            leaves in 1u64..80,
+            fragments in prop::collection::vec((0u64..80, 1u64..80), 0..12),
+        ) {
+            let mut all = Tree::new(one_each(leaves));
+            for (start, length) in fragments.into_iter().chain([(0, leaves / 2), (leaves / 2, leaves)]) {
+                let mut part = Tree::new(one_each(leaves));
+                for leaf in start..leaves.min(start + length) {
+                    part.push(leaf, Ok(Some(leaf.to_string())), show);
+                }
+                all.merge_repeated(part, show);
+            }
+            prop_assert_eq!(all.into_root(show).expect("no merge fails").expect("a value"), serial(leaves));
+        }
+
+        #[test]
+        fn leaves_that_are_missing_are_leaves_without_elements(
+            there in prop::collection::vec(any::<bool>(), 1..80),
+            cuts in prop::collection::vec(any::<bool>(), 80),
+        ) {
+            let geometry = one_each(there.len() as u64);
+            let (mut whole, mut parts, mut part) = (Tree::new(geometry), Tree::new(geometry), Tree::new(geometry));
+            for (leaf, (&there, &cut)) in (0u64..).zip(there.iter().zip(&cuts)) {
+                whole.push(leaf, Ok(there.then(|| leaf.to_string())), show);
+                if there {
+                    part.push(leaf, Ok(Some(leaf.to_string())), show);
+                }
+                if cut {
+                    parts.merge_repeated(std::mem::replace(&mut part, Tree::new(geometry)), show);
+                }
+            }
+            parts.merge_repeated(part, show);
+            prop_assert_eq!(parts.into_root(show), whole.into_root(show));
         }
     }
 }

@@ -93,11 +93,33 @@ impl Worker {
     }
 
     pub(super) fn begin_loan(&mut self, part: Part, out: &mut Outbox) {
-        // With nothing in it, the rank is idle still, and may ask again.
-        self.idle = None;
         if !part.tasks.is_empty() {
             self.patience = IDLE;
         }
         self.begin_part(part, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Import;
+    use crate::task::pipeline::tests_support::context;
+
+    #[test]
+    fn a_rank_that_is_given_what_cannot_begin_asks_again() {
+        let (mut worker, mut out) = (Worker::new(context(), 1), Outbox::default());
+        let mut asks = |worker: &mut Worker, millis: u64| {
+            worker.tick(Duration::from_millis(millis), &mut out);
+            std::mem::take(&mut out.scheduler).iter().any(|message| matches!(message, ToScheduler::Idle))
+        };
+        assert!(!asks(&mut worker, 0), "it has just begun");
+        assert!(asks(&mut worker, 1));
+        assert!(!asks(&mut worker, 500), "rank 0 knows");
+        let mut part = Part::new(GraphId(7));
+        part.imports.push(Import::Arrives);
+        worker.handle(Duration::from_millis(500), ToWorker::Part(Box::new(part)), &mut Outbox::default());
+        assert!(!asks(&mut worker, 501), "it has just been given something");
+        assert!(asks(&mut worker, 510));
     }
 }

@@ -5,7 +5,7 @@ mod passes;
 
 use super::{
     gather::Assembly,
-    graph::{Forward, Graph, RunOf},
+    graph::{Forward, Graph, HeldBytes, RunOf},
     job::{Finished, Job, TasksJob},
     pass::RankPass,
     program::BuiltProgram,
@@ -39,6 +39,7 @@ pub(crate) struct Worker {
     context: Arc<RankContext>,
     threads: usize,
     graphs: BTreeMap<GraphId, Graph>,
+    held: HeldBytes,
     /// Parts that stay, to be run again.
     kept: HashMap<GraphId, Arc<Wiring>>,
     /// How long each function that has run here takes.
@@ -79,6 +80,7 @@ impl Worker {
             context,
             threads: threads.max(1),
             graphs: BTreeMap::new(),
+            held: HeldBytes::default(),
             kept: HashMap::new(),
             timings: HashMap::new(),
             early_values: BTreeMap::new(),
@@ -132,6 +134,11 @@ impl Worker {
             ToWorker::Share(message) => {
                 let to = message.to;
                 if let Some(outcome) = self.shares.handle(message, out) {
+                    let has_bytes = |graph: &Graph| graph.wiring.is_shared(to.slot);
+                    let outcome = match self.graphs.get(&to.graph).is_some_and(has_bytes) {
+                        true => outcome.map(|memory| Stored::from_memory(memory.memory())),
+                        false => outcome,
+                    };
                     self.handle(now, ToWorker::Value { to, outcome }, out);
                 }
             }
@@ -140,6 +147,7 @@ impl Worker {
                     self.release(place, out);
                 }
             }
+            ToWorker::Abandon(graph) => self.abandon(graph, out),
             ToWorker::Cancel { place, request } => self.cancel(place, request, out),
             ToWorker::Pass(spec) => {
                 self.passes.insert(spec.pass, RankPass::new(Arc::clone(&spec)));
@@ -152,6 +160,13 @@ impl Worker {
             ToWorker::Grant { pass, range, data } => {
                 if let Some(state) = self.passes.get_mut(&pass) {
                     state.grant(range, data);
+                }
+                self.flush(now, pass, out);
+            }
+            ToWorker::Stop(pass) => {
+                if let Some(state) = self.passes.get_mut(&pass) {
+                    let ranges = state.stop();
+                    out.tell_scheduler(ToScheduler::Returned { pass, ranges });
                 }
                 self.flush(now, pass, out);
             }
@@ -169,7 +184,7 @@ impl Worker {
             }
             ToWorker::Total { pass, granted } => {
                 for (_, assembly) in self.assemblies.range_mut((pass, 0)..=(pass, u32::MAX)) {
-                    assembly.total(granted);
+                    assembly.total(granted.clone());
                 }
                 self.assemble(pass, out);
             }
@@ -338,13 +353,15 @@ impl Worker {
 
     fn begin(&mut self, wiring: Arc<Wiring>, of: RunOf, out: &mut Outbox) {
         let id = of.id;
+        // Perhaps nothing of it can begin: then the rank asks for work again.
+        self.idle = None;
         for (pass, slots) in &wiring.part.passes {
             self.pass_inputs.insert(PassId(of.first_pass.0 + pass), (id, slots.clone()));
         }
         let functions = wiring.part.functions.iter();
         let known = functions.map(|function| self.timings.get(&function.call.identity()).copied());
         let imports = wiring.imports_here();
-        let graph = Graph::new(Arc::clone(&wiring), of, known.collect());
+        let graph = Graph::new(Arc::clone(&wiring), of, known.collect(), self.held.clone());
         if graph.has_ready() {
             self.ready.insert(id);
         }
@@ -489,6 +506,16 @@ impl Worker {
             self.drop_if_over(place.graph);
         } else {
             self.give_up(place, out);
+        }
+    }
+
+    /// Ends all tasks of a graph that have not begun.
+    fn abandon(&mut self, id: GraphId, out: &mut Outbox) {
+        let tasks = self.graphs.get(&id).map_or(0, |graph| graph.wiring.part.tasks.len() as u32);
+        for slot in (0..tasks).map(Slot) {
+            if self.graphs.get(&id).is_some_and(|graph| !graph.has_begun(slot)) {
+                self.give_up(Place { graph: id, slot }, out);
+            }
         }
     }
 

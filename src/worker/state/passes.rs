@@ -100,10 +100,10 @@ impl Worker {
         for (rank, bytes) in (0u32..).zip(divided.unwrap_or_else(|| vec![Vec::new(); ranks])) {
             if rank == here {
                 let assembly = self.assemblies.entry((pass, sink as u32)).or_default();
-                assembly.take_bytes(bytes, covered, failures.clone(), None);
+                assembly.take_bytes(bytes, covered.clone(), failures.clone(), None);
                 continue;
             }
-            if bytes.is_empty() && covered == 0 && failures.is_empty() {
+            if bytes.is_empty() && covered.is_empty() && failures.is_empty() {
                 continue;
             }
             if let Some(pass) = self.passes.get_mut(&pass) {
@@ -114,7 +114,7 @@ impl Worker {
                 ToWorker::Gathered(Gathered {
                     pass,
                     sink: sink as u32,
-                    covered,
+                    covered: covered.clone(),
                     accumulator: bytes,
                     failures: failures.clone(),
                     sender: Some(here),
