@@ -36,6 +36,7 @@ mod graph;
 #[cfg(any(test, feature = "internals"))]
 #[doc(hidden)]
 pub mod internals;
+mod monitor;
 mod notice;
 mod pattern;
 pub mod random;

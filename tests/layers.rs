@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use syn::visit::Visit;
 
 /// From the bottom of what may be used to the top of what may use it.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 13] = [
     "random",
     "sum",
     "wire",
@@ -13,6 +13,7 @@ const LAYERS: [&str; 12] = [
     "scheduler",
     "worker",
     "transport",
+    "monitor",
     "runtime",
     "client",
     "array",

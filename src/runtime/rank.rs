@@ -2,6 +2,7 @@
 //! threads and the client on the other.
 
 use super::completions::Completions;
+use crate::monitor::{Counters, Observer};
 use crate::scheduler::{
     ClientEvent, Event, Message, Outbox, Reader, Scheduler, ToScheduler, put_scheduler, put_worker,
 };
@@ -19,7 +20,8 @@ use std::{
 #[derive(Debug)]
 pub(crate) enum RankEvent {
     Client(Event),
-    Finished(Finished),
+    /// A compute thread has done a job.
+    Finished(usize, Finished),
 }
 
 /// A rank at work.
@@ -37,6 +39,7 @@ pub(crate) struct Rank<T> {
     now: Duration,
     next_tick: Instant,
     threads: usize,
+    observer: Box<dyn Observer>,
 }
 
 /// A job of tasks that are known to be shorter than this runs on the communicating thread of a rank with one
@@ -89,6 +92,7 @@ impl<T: Transport> Rank<T> {
             now: Duration::ZERO,
             next_tick: Instant::now() + TICK,
             threads,
+            observer: Box::new(Counters::default()),
         }
     }
 
@@ -141,6 +145,7 @@ impl<T: Transport> Rank<T> {
         if let Some((_, completions)) = &self.head {
             completions.close();
         }
+        self.observer.leaves(self.transport.rank());
         self.context.locals.leave();
         unsettle();
         self.transport.leave();
@@ -173,6 +178,7 @@ impl<T: Transport> Rank<T> {
                 break;
             };
             busy = true;
+            self.observer.receives(from, bytes.len());
             self.frame(from, bytes);
             if self.worker.has_ready() {
                 break;
@@ -239,9 +245,12 @@ impl<T: Transport> Rank<T> {
     fn event(&mut self, event: RankEvent) {
         match event {
             RankEvent::Client(event) => self.client_event(event),
-            RankEvent::Finished(finished) => {
+            RankEvent::Finished(thread, finished) => {
                 if let Some(executor) = &mut self.executor {
                     executor.finished();
+                }
+                if let Some(ended) = finished.ended() {
+                    self.observer.ends(Some(thread), &ended);
                 }
                 self.now = self.start.elapsed();
                 self.worker.finished(self.now, finished, &mut self.out);
@@ -263,6 +272,7 @@ impl<T: Transport> Rank<T> {
         let mut completed: Vec<ClientEvent> = Vec::new();
         scheduler.handle(now, event, &mut self.out, &mut completed);
         if !completed.is_empty() {
+            self.observer.completes(completed.len());
             completions.deliver(completed.into_iter());
         }
     }
@@ -280,6 +290,7 @@ impl<T: Transport> Rank<T> {
                 return busy;
             };
             busy = true;
+            self.observer.begins(job.tasks());
             let idle = self.executor.as_ref().is_none_or(Executor::is_idle);
             let longest = if self.threads == 1 && idle { INLINE_NANOS } else { HAND_OVER_NANOS };
             let short = job.estimate_nanos().is_some_and(|nanos| nanos < longest);
@@ -289,6 +300,9 @@ impl<T: Transport> Rank<T> {
                     let clock = clock.get_or_insert_with(Instant::now);
                     let turn_end = *turn_end.get_or_insert(*clock + INLINE_TURN);
                     let finished = job.run_from(clock, &self.context);
+                    if let Some(ended) = finished.ended() {
+                        self.observer.ends(None, &ended);
+                    }
                     self.now = clock.duration_since(self.start);
                     self.worker.finished(self.now, finished, &mut self.out);
                     if *clock >= turn_end || self.out.has_workers() {
@@ -313,7 +327,7 @@ impl<T: Transport> Rank<T> {
                     let written = put_scheduler(message, &mut frame);
                     self.check(written);
                 }
-                self.transport.send(0, frame);
+                self.send(0, frame);
             }
             let mut messages = to_workers.drain(..).peekable();
             while let Some((rank, message)) = messages.next() {
@@ -330,11 +344,16 @@ impl<T: Transport> Rank<T> {
                 {
                     self.check(put_worker(&message, &mut frame));
                 }
-                self.transport.send(rank, frame);
+                self.send(rank, frame);
             }
             drop(messages);
             self.out.reuse(to_workers);
         }
+    }
+
+    fn send(&mut self, to: u32, frame: Vec<u8>) {
+        self.observer.sends(to, frame.len());
+        self.transport.send(to, frame);
     }
 
     fn schedule_all(&mut self, messages: Vec<ToScheduler>) {
@@ -348,6 +367,7 @@ impl<T: Transport> Rank<T> {
             scheduler.handle(now, Event::Message(me, message), &mut self.out, &mut completed);
         }
         if !completed.is_empty() {
+            self.observer.completes(completed.len());
             completions.deliver(completed.into_iter());
         }
     }

@@ -201,9 +201,9 @@ pub(crate) fn executor(
         return Ok(None);
     }
     let events = events.clone();
-    let report = move |finished| {
+    let report = move |thread, finished| {
         // The rank has left: nobody wants the result.
-        let _ = events.send(RankEvent::Finished(finished));
+        let _ = events.send(RankEvent::Finished(thread, finished));
     };
     let executor = Executor::new(threads, context, report)
         .map_err(|error| LaunchError::Refused(format!("no compute threads: {error}")))?;

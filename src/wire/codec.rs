@@ -91,18 +91,24 @@ impl<T: Value> Format<T> {
         match self.kind {
             Kind::Raw(form) => form.decode(bytes),
             Kind::Scalar => decode_message_from(bytes),
-            Kind::Shaped(_) => match bytes.split_first() {
-                Some((&COMPACT, rest)) => {
-                    *bytes = rest;
-                    read_compact(bytes).map_err(WireError::new::<T>)
-                }
-                Some((_, rest)) => {
-                    *bytes = rest;
-                    read_described(bytes).map_err(|error| WireError::new::<T>(unreadable(&error)))
-                }
-                None => Err(WireError::new::<T>("the message ends before it")),
-            },
+            Kind::Shaped(_) => decode_shaped(bytes),
         }
+    }
+}
+
+/// Reads a value whose first byte says how it was written.
+#[inline]
+fn decode_shaped<T: Value>(bytes: &mut &[u8]) -> Result<T, WireError> {
+    match bytes.split_first() {
+        Some((&COMPACT, rest)) => {
+            *bytes = rest;
+            read_compact(bytes).map_err(WireError::new::<T>)
+        }
+        Some((_, rest)) => {
+            *bytes = rest;
+            read_described(bytes).map_err(|error| WireError::new::<T>(unreadable(&error)))
+        }
+        None => Err(WireError::new::<T>("the message ends before it")),
     }
 }
 
@@ -186,7 +192,12 @@ pub(crate) fn decode<T: Value>(bytes: &[u8]) -> Result<T, WireError> {
 /// Reads a value from the front of `bytes` and moves the slice behind it.
 #[inline]
 pub(crate) fn decode_from<T: Value>(bytes: &mut &[u8]) -> Result<T, WireError> {
-    Format::<T>::new().decode_from(bytes)
+    // The bytes tell the form, so that the shape of the type need not be looked up.
+    match raw_form::<T>() {
+        Some(form) => form.decode(bytes),
+        None if is_scalar::<T>() => decode_message_from(bytes),
+        None => decode_shaped(bytes),
+    }
 }
 
 /// Whether a value comes out as it goes in, as far as that can be seen from outside.

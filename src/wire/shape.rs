@@ -12,9 +12,9 @@ use super::{
 use serde::de::DeserializeOwned;
 use std::{
     any::TypeId,
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
-    hash::BuildHasherDefault,
+    hash::{BuildHasherDefault, Hash, Hasher},
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -61,12 +61,36 @@ impl Node {
 
 impl Shape {
     /// That of a type, which is found out when it is first asked for.
+    ///
+    /// It is asked for with every value, mostly for the same few types.
+    #[inline]
     pub(super) fn of<T: DeserializeOwned + 'static>() -> &'static Shape {
+        type Recent = Cell<Option<(TypeId, &'static Shape)>>;
+        thread_local! {
+            static RECENT: [Recent; 16] = const { [const { Cell::new(None) }; 16] };
+        }
+        let id = TypeId::of::<T>();
+        let mut hash = ByItself::default();
+        id.hash(&mut hash);
+        RECENT.with(|recent| {
+            let recent = &recent[hash.0 as usize % 16];
+            match recent.get() {
+                Some((known, shape)) if known == id => shape,
+                _ => {
+                    let shape = Shape::of_any::<T>(id);
+                    recent.set(Some((id, shape)));
+                    shape
+                }
+            }
+        })
+    }
+
+    #[cold]
+    fn of_any<T: DeserializeOwned>(id: TypeId) -> &'static Shape {
         thread_local! {
             static KNOWN: RefCell<HashMap<TypeId, &'static Shape, BuildHasherDefault<ByItself>>> =
                 RefCell::default();
         }
-        let id = TypeId::of::<T>();
         if let Some(shape) = KNOWN.with_borrow(|known| known.get(&id).copied()) {
             return shape;
         }
@@ -103,7 +127,7 @@ fn probe<T: DeserializeOwned>() -> Shape {
 #[derive(Default)]
 struct ByItself(u64);
 
-impl std::hash::Hasher for ByItself {
+impl Hasher for ByItself {
     fn finish(&self) -> u64 {
         self.0
     }

@@ -55,7 +55,7 @@ impl Executor {
     pub(crate) fn new(
         threads: usize,
         context: &Arc<RankContext>,
-        report: impl Fn(Finished) + Send + Sync + 'static,
+        report: impl Fn(usize, Finished) + Send + Sync + 'static,
     ) -> Result<Self, rayon::ThreadPoolBuildError> {
         let (queue, jobs) = crossbeam_channel::unbounded();
         let rank = context.rank;
@@ -145,8 +145,9 @@ struct Runner<F> {
     report: Arc<F>,
 }
 
-impl<F: Fn(Finished)> Runner<F> {
+impl<F: Fn(usize, Finished)> Runner<F> {
     fn run(&self) {
+        let thread = rayon::current_thread_index().unwrap_or(0);
         let mut nap = SHORTEST_NAP;
         loop {
             match self.next(&mut nap) {
@@ -155,7 +156,7 @@ impl<F: Fn(Finished)> Runner<F> {
                     self.shared.running.fetch_add(1, Ordering::Relaxed);
                     let finished = job.run(&self.context);
                     self.shared.running.fetch_sub(1, Ordering::Relaxed);
-                    (self.report)(finished);
+                    (self.report)(thread, finished);
                 }
                 Ok(Work::Help) => {}
                 Err(()) => return,

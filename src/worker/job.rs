@@ -57,7 +57,7 @@ pub(crate) struct ElementsJob {
 pub(crate) enum Finished {
     Tasks { job: Box<TasksJob>, nanos: u64 },
     Built { pass: PassId, program: BuiltProgram },
-    Elements { pass: PassId, range: Range<u64>, gathered: Gatherings, nanos: u64 },
+    Elements { pass: PassId, label: Arc<str>, range: Range<u64>, gathered: Gatherings, nanos: u64 },
 }
 
 impl Job {
@@ -70,7 +70,6 @@ impl Job {
     }
 
     /// How many tasks or elements there are.
-    #[cfg(any(test, feature = "internals"))]
     pub(crate) fn tasks(&self) -> u64 {
         match self {
             Job::Tasks(job) => job.tasks.len() as u64,
@@ -107,8 +106,41 @@ impl Job {
                 let gathered = contain(run).unwrap_or_else(|failure| {
                     all_failed(&failure, job.program.label(), job.range.clone(), context)
                 });
-                Finished::Elements { pass: job.pass, range: job.range, gathered, nanos: nanos() }
+                let label = job.program.label_of_all();
+                Finished::Elements { pass: job.pass, label, range: job.range, gathered, nanos: nanos() }
             }
+        }
+    }
+}
+
+/// What a job comes to in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended<'a> {
+    /// The function's.
+    pub(crate) label: &'a str,
+    /// Tasks or elements.
+    pub(crate) count: u64,
+    pub(crate) failed: u64,
+    pub(crate) nanos: u64,
+}
+
+impl Finished {
+    /// Its numbers; none of a job that got others ready.
+    pub(crate) fn ended(&self) -> Option<Ended<'_>> {
+        match self {
+            Finished::Tasks { job, nanos } => Some(Ended {
+                label: &job.wiring.part.functions[job.function as usize].label,
+                count: job.tasks.len() as u64,
+                failed: job.outcomes.iter().filter(|outcome| outcome.is_err()).count() as u64,
+                nanos: *nanos,
+            }),
+            Finished::Built { .. } => None,
+            Finished::Elements { label, range, gathered, nanos, .. } => Some(Ended {
+                label,
+                count: range.end - range.start,
+                failed: gathered.failures.len() as u64,
+                nanos: *nanos,
+            }),
         }
     }
 }

@@ -17,5 +17,5 @@ mod timing;
 mod wiring;
 
 pub(crate) use executor::Executor;
-pub(crate) use job::{Finished, Job};
+pub(crate) use job::{Ended, Finished, Job};
 pub(crate) use state::Worker;

@@ -34,7 +34,7 @@ pub(crate) struct Program {
     /// How many elements a stage that makes many of one hands on at a time.
     piece: usize,
     /// The label under which failures between the operators are reported.
-    label: String,
+    label: Arc<str>,
     handed_over: HandedOver,
 }
 
@@ -93,7 +93,7 @@ impl Program {
         let leaves = if spec.batch.is_some() { 1 } else { (BLOCK / spec.leaf).max(1) };
         let block = spec.leaf * leaves;
         let piece = if spec.batch.is_some() { 1 } else { BLOCK as usize };
-        let (label, handed_over) = (label(spec), HandedOver::default());
+        let (label, handed_over) = (label(spec).into(), HandedOver::default());
         Ok(Program { source, stages, sinks, readers, lineage, geometry, block, piece, label, handed_over })
     }
 
@@ -109,6 +109,11 @@ impl Program {
 
     pub(super) fn label(&self) -> &str {
         &self.label
+    }
+
+    /// The label, for as long as anybody wants it.
+    pub(super) fn label_of_all(&self) -> Arc<str> {
+        Arc::clone(&self.label)
     }
 
     /// Sweeps over a range in blocks of whole leaves that stay in the cache.

@@ -233,7 +233,7 @@ impl Worker {
                 }
                 self.flush(now, pass, out);
             }
-            Finished::Elements { pass, range, gathered, nanos } => {
+            Finished::Elements { pass, range, gathered, nanos, .. } => {
                 if let Some(state) = self.passes.get_mut(&pass) {
                     state.finished(range, gathered, nanos);
                 }
