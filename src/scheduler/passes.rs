@@ -112,7 +112,8 @@ impl Pass {
 
     /// Begins nothing more: ranks give back what they have not begun, and what runs is finished and counts.
     pub(super) fn stop(&mut self, ranks: &Threads, out: &mut Outbox) {
-        if std::mem::replace(&mut self.stopped, true) {
+        // Whoever brings the sinks together has been told of all that was granted.
+        if self.drained || std::mem::replace(&mut self.stopped, true) {
             return;
         }
         self.pool = RangeSet::default();

@@ -245,3 +245,16 @@ fn a_pass_that_nobody_wants_ends_with_what_runs() {
     rig.expect(Event::Message(0, done), &[]);
     assert!(rig.scheduler.is_idle());
 }
+
+#[test]
+fn a_pass_of_which_all_is_granted_runs_to_its_end() {
+    let mut rig = Rig::new(&[2]);
+    let place = Place { graph: GRAPH, slot: Slot(0) };
+    let submission = Submission { passes: vec![order(2)], awaited: 1, ..Submission::default() };
+    let begun = [(0, "pass p5"), (0, "grant 0..2"), (0, "drain"), (0, "total {0..2}")];
+    rig.expect(Event::Submit(GRAPH, submission), &begun);
+    rig.expect(Event::Release(vec![(0, place)]), &[(0, "release 1")]);
+    rig.expect(Event::Message(0, Rig::progress(0..2, 10, None)), &[]);
+    rig.expect(Event::Message(0, ToScheduler::Done { graph: GRAPH, token: 0, error: None }), &[]);
+    assert!(rig.scheduler.is_idle());
+}

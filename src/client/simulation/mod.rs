@@ -148,41 +148,45 @@ impl<M: Model> Simulation<M> {
 
     /// Lets everything happen that follows from what the client has said.
     pub(super) fn settle(&mut self) {
+        while self.step() {}
+    }
+
+    /// Lets the next thing happen; whether there was one.
+    pub(super) fn step(&mut self) -> bool {
         let mut out = Outbox::default();
-        loop {
-            self.hear_client(&mut out);
-            let Some(((time, _), happening)) = self.agenda.pop_first() else {
-                return;
-            };
-            let rank = match happening {
-                Happening::Frame { from, to, bytes } => {
-                    let length = (from != to).then_some(bytes.len());
-                    self.now = self.model.handled(to, time, length);
-                    self.frame(from, to, bytes, &mut out);
-                    to
-                }
-                Happening::Finished(rank, finished) => {
-                    self.now = self.model.handled(rank, time, None);
-                    self.free[rank as usize] += 1;
-                    self.workers[rank as usize].finished(self.now, finished, &mut out);
-                    rank
-                }
-                Happening::Tick(rank) => {
-                    self.now = time;
-                    self.ticking[rank as usize] = false;
-                    rank
-                }
-            };
-            self.send(rank, &mut out);
-            self.start_jobs(rank);
-            self.tick(rank, &mut out);
-            #[cfg(test)]
-            if M::CHECKS {
-                self.scheduler.sanity_check();
-                self.workers[rank as usize].sanity_check();
+        self.hear_client(&mut out);
+        let Some(((time, _), happening)) = self.agenda.pop_first() else {
+            return false;
+        };
+        let rank = match happening {
+            Happening::Frame { from, to, bytes } => {
+                let length = (from != to).then_some(bytes.len());
+                self.now = self.model.handled(to, time, length);
+                self.frame(from, to, bytes, &mut out);
+                to
             }
-            assert!(self.count < M::MOST_EVENTS, "the world does not come to rest");
+            Happening::Finished(rank, finished) => {
+                self.now = self.model.handled(rank, time, None);
+                self.free[rank as usize] += 1;
+                self.workers[rank as usize].finished(self.now, finished, &mut out);
+                rank
+            }
+            Happening::Tick(rank) => {
+                self.now = time;
+                self.ticking[rank as usize] = false;
+                rank
+            }
+        };
+        self.send(rank, &mut out);
+        self.start_jobs(rank);
+        self.tick(rank, &mut out);
+        #[cfg(test)]
+        if M::CHECKS {
+            self.scheduler.sanity_check();
+            self.workers[rank as usize].sanity_check();
         }
+        assert!(self.count < M::MOST_EVENTS, "the world does not come to rest");
+        true
     }
 
     /// Lets a rank look at the clock, and again when it wants to.

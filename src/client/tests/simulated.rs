@@ -475,3 +475,36 @@ fn ranks_without_work_are_lent_tasks_and_the_results_are_the_same() {
     }
     assert!(lent > 20, "tasks are lent: {lent}");
 }
+
+#[test]
+fn what_is_given_up_under_way_leaves_nothing_and_hurts_nobody() {
+    for shape in shapes(150) {
+        let mut simulation = Simulation::of(shape, 5);
+        let mut stream = Stream::new(&Seed::from(shape.weather), &[3]);
+        let client = simulation.client();
+        let chain = |length: u64| {
+            let first = client.delayed(|(x,)| x + 1, (length,));
+            (0..length).fold(first, |before, _| client.delayed(|(x,)| x + 1, (before,)))
+        };
+        let map = client.map(|i| i * 7 % 11, 0..400u64).batch(8);
+        let wide = client.delayed(|(a, b)| a + b, (chain(20), chain(15)));
+        let read = chain(10).submit();
+        // This graph reads a value of one that is given up, and is wanted.
+        let wanted = client.submit(|(x,)| x * 2, (read.clone(),));
+        let dropped = (wide.submit(), map.reduce(|a, b| a + b).submit(), map.collect().submit());
+        for _ in 0..stream.integers(0, 120) {
+            simulation.step();
+        }
+        drop((read, dropped, map));
+        for _ in 0..stream.integers(0, 60) {
+            simulation.step();
+        }
+        simulation.settle();
+        let node = wanted.node_id();
+        assert!(simulation.client().core.placed(node).is_some());
+        let again = simulation.client().delayed(|(x,)| x + 1, (wanted,));
+        assert_eq!(outcome(&mut simulation, &again).expect("it was wanted"), 43, "{shape:?}");
+        drop(again);
+        simulation.check_empty();
+    }
+}
