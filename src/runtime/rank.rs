@@ -39,7 +39,7 @@ pub(crate) struct Rank<T> {
     now: Duration,
     next_tick: Instant,
     threads: usize,
-    observer: Box<dyn Observer>,
+    observer: Counters,
 }
 
 /// A job of tasks that are known to be shorter than this runs on the communicating thread of a rank with one
@@ -92,7 +92,7 @@ impl<T: Transport> Rank<T> {
             now: Duration::ZERO,
             next_tick: Instant::now() + TICK,
             threads,
-            observer: Box::new(Counters::default()),
+            observer: Counters::default(),
         }
     }
 

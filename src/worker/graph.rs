@@ -110,11 +110,13 @@ impl HeldBytes {
     }
 
     /// One thread counts, so that nothing need be locked.
-    #[inline]
-    fn set(&self, bytes: usize) {
-        self.0.store(bytes, Relaxed);
+    fn change(&self, by: isize) {
+        self.0.store(self.get().wrapping_add_signed(by), Relaxed);
     }
 }
+
+/// Changes of a graph of fewer bytes than this are not added to those of the rank one by one.
+const COARSE: usize = 1 << 20;
 
 /// The outcomes that somebody will still read.
 #[derive(Debug, Default)]
@@ -126,6 +128,8 @@ struct Values {
     largest: usize,
     /// Those of the rank; none once the graph is done.
     of_rank: Option<HeldBytes>,
+    /// What is not added to them yet.
+    change: isize,
 }
 
 fn weight(outcome: &Outcome) -> usize {
@@ -135,11 +139,8 @@ fn weight(outcome: &Outcome) -> usize {
 impl Values {
     fn add(&mut self, outcome: Outcome) -> u32 {
         let weight = weight(&outcome);
-        self.bytes += weight;
         self.largest = self.largest.max(weight);
-        if let Some(held) = &self.of_rank {
-            held.set(held.get() + weight);
-        }
+        self.count(weight as isize);
         match self.free.pop() {
             Some(index) => {
                 self.outcomes[index as usize] = Some(outcome);
@@ -155,18 +156,24 @@ impl Values {
     fn take(&mut self, index: u32) -> Option<Outcome> {
         let outcome = self.outcomes.get_mut(index as usize)?.take();
         self.free.push(index);
-        let weight = outcome.as_ref().map_or(0, weight);
-        self.bytes -= weight;
-        if let Some(held) = &self.of_rank {
-            held.set(held.get() - weight);
-        }
+        self.count(-(outcome.as_ref().map_or(0, weight) as isize));
         outcome
+    }
+
+    #[inline]
+    fn count(&mut self, change: isize) {
+        self.bytes = self.bytes.wrapping_add_signed(change);
+        self.change += change;
+        if self.change.unsigned_abs() >= COARSE {
+            let change = std::mem::take(&mut self.change);
+            self.of_rank.iter().for_each(|held| held.change(change));
+        }
     }
 
     /// The graph is done: what it holds does not count any more.
     fn retire(&mut self) {
         if let Some(held) = self.of_rank.take() {
-            held.set(held.get() - self.bytes);
+            held.change(self.change - self.bytes as isize);
         }
     }
 
