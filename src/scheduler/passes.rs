@@ -23,6 +23,16 @@ pub(crate) struct PassOrder {
 /// Which rank has which elements.
 pub(super) type Owners = BTreeMap<u32, RangeSet>;
 
+/// Takes elements from a rank. One without any has no entry, so that nobody goes over all ranks to see that.
+fn subtract(owners: &mut Owners, rank: u32, ranges: &RangeSet) {
+    if let Some(owned) = owners.get_mut(&rank) {
+        owned.subtract(ranges);
+        if owned.is_empty() {
+            owners.remove(&rank);
+        }
+    }
+}
+
 /// The state of one pass.
 #[derive(Debug)]
 pub(super) struct Pass {
@@ -55,11 +65,14 @@ impl Pass {
         wanted.subtract(&order.without);
         let (mut pool, mut homes) = (RangeSet::default(), Owners::new());
         match only_on {
-            Some(only_on) => homes.extend(only_on.into_iter().map(|(rank, mut ranges)| {
-                ranges.remove(spec.length..u64::MAX);
-                ranges.subtract(&order.without);
-                (rank, ranges)
-            })),
+            Some(only_on) => {
+                homes = only_on;
+                homes.retain(|_, ranges| {
+                    ranges.remove(spec.length..u64::MAX);
+                    ranges.subtract(&order.without);
+                    !ranges.is_empty()
+                });
+            }
             None => pool = wanted,
         }
         Pass {
@@ -102,7 +115,7 @@ impl Pass {
         new.subtract(&self.all_done);
         self.all_done.extend(&new);
         self.done.entry(rank).or_default().extend(&new);
-        self.outstanding.entry(rank).or_default().subtract(&progress.done);
+        subtract(&mut self.outstanding, rank, &progress.done);
         if let Some(failed) = progress.failed.filter(|_| self.spec.stop_at_failure) {
             self.forget_behind(failed);
         }
@@ -126,13 +139,13 @@ impl Pass {
 
     /// A rank gives back what it has not begun.
     pub(super) fn returned(&mut self, rank: u32, ranges: &RangeSet, ranks: &Threads, out: &mut Outbox) {
-        self.outstanding.entry(rank).or_default().subtract(ranges);
+        subtract(&mut self.outstanding, rank, ranges);
         self.drain_if_dry(ranks, out);
     }
 
     /// Whether every element that was granted is done and no more will be.
     pub(super) fn is_over(&self) -> bool {
-        self.drained && self.ranks_at_work().next().is_none()
+        self.drained && self.outstanding.is_empty()
     }
 
     pub(super) fn elements_done(&self) -> (u64, u64) {
@@ -140,7 +153,7 @@ impl Pass {
     }
 
     pub(super) fn ranks_at_work(&self) -> impl Iterator<Item = u32> {
-        self.outstanding.iter().filter(|(_, ranges)| !ranges.is_empty()).map(|(&rank, _)| rank)
+        self.outstanding.keys().copied()
     }
 
     /// The graph for which all of it is done.
@@ -178,13 +191,13 @@ impl Pass {
         };
         let mut wanted = policy.size(&situation);
         while wanted > 0 {
-            let pool = match self.homes.get_mut(&rank).filter(|ranges| !ranges.is_empty()) {
-                Some(home) => home,
-                None => &mut self.pool,
-            };
+            let pool = self.homes.get_mut(&rank).unwrap_or(&mut self.pool);
             let Some(range) = pool.take_front(wanted) else {
                 break;
             };
+            if pool.is_empty() {
+                self.homes.remove(&rank);
+            }
             wanted -= range.end - range.start;
             self.outstanding.entry(rank).or_default().insert(range.clone());
             let data = self.slices.as_ref().and_then(|slices| grant_data(&**slices, rank, &range));
@@ -194,9 +207,9 @@ impl Pass {
 
     /// Once nothing is left to give, the ranks are told to bring in what they have gathered.
     fn drain_if_dry(&mut self, ranks: &Threads, out: &mut Outbox) {
-        let is_dry = self.pool.is_empty() && self.homes.values().all(RangeSet::is_empty);
+        let is_dry = self.pool.is_empty() && self.homes.is_empty();
         // What is given back counts as never granted.
-        let knows_all = !self.stopped || self.ranks_at_work().next().is_none();
+        let knows_all = !self.stopped || self.outstanding.is_empty();
         if self.drained || !is_dry || !knows_all {
             return;
         }
@@ -222,6 +235,7 @@ impl Pass {
         for pool in std::iter::once(&mut self.pool).chain(self.homes.values_mut()) {
             pool.remove(leaf_end..u64::MAX);
         }
+        self.homes.retain(|_, ranges| !ranges.is_empty());
     }
 }
 
@@ -280,6 +294,8 @@ impl Pass {
         for pool in std::iter::once(&self.pool).chain(self.homes.values()).chain(self.outstanding.values()) {
             assert_eq!(all.extend(pool), pool.count(), "an element is in one place");
         }
+        let owners = self.homes.values().chain(self.outstanding.values());
+        assert!(owners.into_iter().all(|ranges| !ranges.is_empty()), "who has nothing has no entry");
         all.extend(&self.all_done);
         assert!(RangeSet::from(0..self.spec.length).contains(&all));
         assert!(!self.drained || self.pool.is_empty());
